@@ -1,0 +1,3 @@
+export { KernelName } from './kernels/names.ts';
+export type * from './kernels/types.ts';
+export type * from './seams/index.ts';
