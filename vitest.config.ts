@@ -5,8 +5,16 @@ const support = fileURLToPath(new URL('tests/support/index.ts', import.meta.url)
 const conditions = ['@frugal/source'];
 
 export default defineConfig({
-  resolve: { conditions: [...conditions, 'module', 'browser', 'development|production'], alias: { '@frugal/test-support': support } },
-  ssr: { resolve: { conditions: [...conditions, 'node', 'development|production'], externalConditions: [...conditions, 'node'] } },
+  resolve: {
+    conditions: [...conditions, 'module', 'browser', 'development|production'],
+    alias: { '@frugal/test-support': support },
+  },
+  ssr: {
+    resolve: {
+      conditions: [...conditions, 'node', 'development|production'],
+      externalConditions: [...conditions, 'node'],
+    },
+  },
   test: {
     pool: 'forks',
     maxWorkers: 2,

@@ -1,3 +1,20 @@
+export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } from './backend/index.ts';
+export { FrugalError } from './errors.ts';
 export { KernelName } from './kernels/names.ts';
 export type * from './kernels/types.ts';
 export type * from './seams/index.ts';
+export {
+  assertSameStructure,
+  isStructured,
+  isTensor,
+  TreeMismatchError,
+  treeClone,
+  treeDispose,
+  treeEntries,
+  treeLeaves,
+  treeMap,
+  treeMaterialize,
+  treeSize,
+  treeUnflatten,
+  treeZerosLike,
+} from './tree/index.ts';

@@ -3,14 +3,36 @@ import type { Tree } from './tree.ts';
 
 /** What a run tells its listeners, discriminated by `type`. Times are milliseconds since the start of the run. */
 export type Event =
-  | { type: 'start'; time: number; totalSteps: number | undefined; parameters: number; backend: string; resumedAt: number }
-  | { type: 'step'; time: number; step: number; epoch: number; loss: number | undefined; examples: number; metrics: Record<string, number> }
+  | {
+      type: 'start';
+      time: number;
+      totalSteps: number | undefined;
+      parameters: number;
+      backend: string;
+      resumedAt: number;
+    }
+  | {
+      type: 'step';
+      time: number;
+      step: number;
+      epoch: number;
+      loss: number | undefined;
+      examples: number;
+      metrics: Record<string, number>;
+    }
   | { type: 'epoch'; time: number; epoch: number; step: number; loss: number; metrics: Record<string, number> }
   | { type: 'evaluation'; time: number; epoch: number; step: number; metrics: Record<string, number> }
   | { type: 'checkpoint'; time: number; step: number; path: string }
   | { type: 'anomaly'; time: number; step: number; what: string; action: 'stop' | 'skip' | 'rollback' }
   | { type: 'note'; time: number; step: number; message: string }
-  | { type: 'end'; time: number; step: number; epoch: number; reason: 'finished' | 'aborted' | 'stopped'; metrics: Record<string, number> };
+  | {
+      type: 'end';
+      time: number;
+      step: number;
+      epoch: number;
+      reason: 'finished' | 'aborted' | 'stopped';
+      metrics: Record<string, number>;
+    };
 
 /** How a run ended. The caller owns `params`, `state` and `optimizer`. */
 export interface RunResult<P extends Tree = Tree> {

@@ -1,0 +1,3 @@
+export { cpu } from './cpu.ts';
+export { ensureGradients } from './gradients.ts';
+export { describeBackends, NoBackendError, useBackend } from './use-backend.ts';

@@ -1,0 +1,15 @@
+export {
+  assertSameStructure,
+  isStructured,
+  isTensor,
+  TreeMismatchError,
+  treeClone,
+  treeDispose,
+  treeEntries,
+  treeLeaves,
+  treeMap,
+  treeMaterialize,
+  treeSize,
+  treeUnflatten,
+  treeZerosLike,
+} from './tree.ts';

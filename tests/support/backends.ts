@@ -1,0 +1,33 @@
+import { type BackendProvider, cpu, useBackend } from '@frugal/tensor';
+import { wasm } from '@frugal/wasm';
+import { beforeAll, describe } from 'vitest';
+
+/** Every backend that numeric suites run over; a package that brings another one adds it here. */
+const providers: BackendProvider[] = [cpu(), wasm()];
+
+const required = (process.env['FRUGAL_REQUIRE'] ?? '').split(',').filter(Boolean);
+const only = (process.env['FRUGAL_BACKENDS'] ?? '').split(',').filter(Boolean);
+
+const reports = await Promise.all(providers.map((provider) => provider.describe()));
+
+/**
+ * Runs a suite once per backend that is present, and says why one is skipped.
+ *
+ * A backend named in FRUGAL_REQUIRE fails instead of being skipped; FRUGAL_BACKENDS restricts the list.
+ */
+export function describeEachBackend(name: string, suite: (backend: string) => void): void {
+  for (const [i, provider] of providers.entries()) {
+    if (only.length > 0 && !only.includes(provider.name)) continue;
+    const { available, reason } = reports[i]!;
+    if (!available && !required.includes(provider.name)) {
+      describe.skip(`${name} [${provider.name}: ${reason}]`, () => suite(provider.name));
+      continue;
+    }
+    describe(`${name} [${provider.name}]`, () => {
+      beforeAll(async () => {
+        await useBackend(provider);
+      });
+      suite(provider.name);
+    });
+  }
+}

@@ -1,0 +1,3 @@
+export { describeEachBackend } from './backends.ts';
+export { expectClose, largestDifference } from './close.ts';
+export { expectNoLeak } from './leaks.ts';
