@@ -2,26 +2,28 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const support = fileURLToPath(new URL('tests/support/index.ts', import.meta.url));
-const conditions = ['@frugal/source'];
+const source = '@frugal/source';
+
+/** A suite of its own under tests/, one process after the other where it starts heavy ones itself. */
+const suite = (name: string, include: string[], testTimeout: number) => ({
+  extends: true as const,
+  test: { name, include, testTimeout, hookTimeout: testTimeout },
+});
 
 export default defineConfig({
   resolve: {
-    conditions: [...conditions, 'module', 'browser', 'development|production'],
+    conditions: [source, 'module', 'browser', 'development|production'],
     alias: { '@frugal/test-support': support },
   },
-  ssr: {
-    resolve: {
-      conditions: [...conditions, 'node', 'development|production'],
-      externalConditions: [...conditions, 'node'],
-    },
-  },
+  ssr: { resolve: { conditions: [source, 'node', 'development|production'], externalConditions: [source, 'node'] } },
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'core', include: ['packages/*/src/**/*.test.ts'] } },
-      { extends: true, test: { name: 'cross', include: ['tests/*/**/*.test.ts'], testTimeout: 300_000 } },
+      suite('core', ['packages/*/src/**/*.test.ts'], 30_000),
+      suite('cross', ['tests/*/**/*.test.ts', '!tests/tarballs/**', '!tests/examples/**'], 180_000),
+      suite('tarballs', ['tests/tarballs/**/*.test.ts'], 120_000),
+      suite('examples', ['tests/examples/**/*.test.ts'], 120_000),
     ],
   },
 });
