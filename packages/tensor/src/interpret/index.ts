@@ -1,0 +1,2 @@
+export type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './handler.ts';
+export { interpret } from './interpret.ts';

@@ -1,0 +1,1 @@
+export { trackAsyncInterpreters } from './async-interpreters.ts';
