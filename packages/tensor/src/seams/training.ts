@@ -31,6 +31,11 @@ export type GradientEstimator = <P extends Tree, B>(
 
 /** Values a transformation may use beside the gradient; unused ones are ignored. */
 export interface UpdateExtra {
+  /**
+   * Updates made before this one: 0 at the first. Schedules and bias corrections read it, so no counter has to be read
+   * back from a device, and a resumed run passes on where it stopped.
+   */
+  step: number;
   /** The mean loss of this step. */
   loss?: Scalar | undefined;
   /** Re-evaluates the mean loss at other parameters on the same batch. */
@@ -47,15 +52,20 @@ export interface GradientTransformation<S extends Tree = Tree> {
   /** The state before the first step. */
   init(params: Tree): S;
   /** Updates (to be *added* to the parameters) and the next state. */
-  update(grads: UpdateTree, state: S, params: Tree, extra?: UpdateExtra): [UpdateTree, S];
+  update(grads: UpdateTree, state: S, params: Tree, extra: UpdateExtra): [UpdateTree, S];
   /**
    * `update` and adding the result, in few kernels: parameters and state are donated (disposed or reused), `grads` stay.
    *
    * Optional; equal to `update` followed by adding, which the contract kit checks. The loop prefers it.
+   * A `tf.Variable` among the parameters is not disposed: its owner assigns the result to it.
    */
-  step?<P extends Tree>(grads: UpdateTree, state: S, params: P, extra?: UpdateExtra): [P, S];
+  step?<P extends Tree>(grads: UpdateTree, state: S, params: P, extra: UpdateExtra): [P, S];
   /** The kinds of structured leaves that are accepted; the others arrive materialised. */
   readonly accepts?: readonly string[];
+  /** The parameters to evaluate and to ship, where they are not the trained ones (averages, schedule-free); new tensors. */
+  evaluationParams?<P extends Tree>(state: S, params: P): P;
+  /** The hyperparameters that hold at a step, for logs. */
+  hyperparams?(step: number): Readonly<Record<string, number>>;
 }
 
 /** A hyperparameter over the steps of a run, the first being step 0. */

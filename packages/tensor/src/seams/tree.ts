@@ -14,6 +14,10 @@ export interface StructuredLeaf {
   readonly shape: readonly number[];
   /** Returns the dense tensor; the caller owns it. */
   materialize(): Tensor;
+  /** `factor` times this leaf, as a leaf of its own (each is disposed apart). */
+  scale?(factor: number): StructuredLeaf;
+  /** target + factor · leaf without a dense copy of the leaf; `target` is donated and disposed (a `tf.Variable` is not). */
+  addTo?(target: Tensor, factor: number): Tensor;
   /** Frees what the leaf holds. */
   dispose(): void;
 }
