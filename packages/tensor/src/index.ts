@@ -2,6 +2,24 @@ export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } fr
 export { FrugalError } from './errors.ts';
 export type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './interpret/index.ts';
 export { interpret } from './interpret/index.ts';
+export {
+  type Decoded,
+  type DecodeOptions,
+  decodeSafetensors,
+  decodeSafetensorsStream,
+  type EncodeOptions,
+  encodeSafetensors,
+  encodeSafetensorsStream,
+  openSafetensors,
+  type RandomAccess,
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+  SafetensorsError,
+  type SafetensorsFault,
+  type SafetensorsFile,
+  type SafetensorsHeader,
+  type StreamItem,
+} from './io/index.ts';
 export { KernelName } from './kernels/names.ts';
 export type * from './kernels/types.ts';
 export type * from './seams/index.ts';
@@ -13,9 +31,11 @@ export {
   treeClone,
   treeDispose,
   treeEntries,
+  treeFromEntries,
   treeLeaves,
   treeMap,
   treeMaterialize,
+  treeRestore,
   treeSize,
   treeUnflatten,
   treeZerosLike,

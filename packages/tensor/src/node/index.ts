@@ -1,1 +1,2 @@
 export { trackAsyncInterpreters } from './async-interpreters.ts';
+export { loadSafetensors, saveSafetensors, withSafetensors, writeFileAtomic } from './files.ts';

@@ -1,3 +1,4 @@
+export { treeFromEntries, treeRestore } from './from-entries.ts';
 export {
   assertSameStructure,
   isStructured,
