@@ -1,3 +1,5 @@
+export type { Aux, Pullback, ValueAndGradOptions } from './autodiff/index.ts';
+export { valueAndGrad, vjp } from './autodiff/index.ts';
 export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } from './backend/index.ts';
 export { FrugalError } from './errors.ts';
 export type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './interpret/index.ts';
