@@ -24,6 +24,19 @@ export {
 } from './io/index.ts';
 export { KernelName } from './kernels/names.ts';
 export type * from './kernels/types.ts';
+export {
+  fillBits,
+  fillIntegers,
+  fillNormal,
+  fillSigns,
+  fillUniform,
+  foldIn,
+  key,
+  packedSigns,
+  philoxBlock,
+  randomPermutation,
+  split,
+} from './random/index.ts';
 export type * from './seams/index.ts';
 export {
   assertSameStructure,
