@@ -38,6 +38,7 @@ export {
   split,
 } from './random/index.ts';
 export type * from './seams/index.ts';
+export { createState, type ModuleState } from './state.ts';
 export {
   assertSameStructure,
   isStructured,
