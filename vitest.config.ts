@@ -19,6 +19,8 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    // The wasm kernels are built, not committed; this takes no time where they are up to date.
+    globalSetup: fileURLToPath(new URL('packages/wasm/scripts/build.mjs', import.meta.url)),
     projects: [
       suite('core', ['packages/*/src/**/*.test.ts'], 30_000),
       suite('cross', ['tests/*/**/*.test.ts', '!tests/tarballs/**', '!tests/examples/**'], 180_000),

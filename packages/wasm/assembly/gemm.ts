@@ -1,0 +1,81 @@
+// C (+)= alpha · op(A) · op(B): packed blocks through register tiles.
+// Every path adds up the depth in the same order (in blocks of KC, each from zero), so a row's bits do not depend on how
+// many rows there are, on the path or on the threads.
+import { packA, packB } from './pack';
+import { bytes } from './prelude';
+import { MR, tile4, tile8 } from './tiles';
+
+export const KC: i32 = 256;
+const MC: i32 = MR * 40;
+
+/** Columns [n0, n1) and rows [m0, m1) of C; leading dimensions in elements. `work` needs GEMM_SCRATCH bytes. */
+export function gemm(
+  ta: bool, tb: bool, k: i32, alpha: f32, a: usize, lda: usize, b: usize, ldb: usize, c: usize, ldc: usize,
+  m0: i32, m1: i32, n0: i32, n1: i32, add: bool, work: usize,
+): void {
+  const panelB = work + bytes(MC * KC);
+  const edge = panelB + bytes(KC * 8);
+  if (k == 0 && !add) clear(c, ldc, m0, m1, n0, n1);
+  for (let p = 0; p < k; p += KC) {
+    const kc = min(KC, k - p);
+    for (let i = m0; i < m1; i += MC) {
+      const rows = min(MC, m1 - i);
+      packA(ta, a, lda, i, i + rows, p, kc, alpha, work);
+      for (let j = n0; j < n1; j += 8) {
+        const columns = min(8, n1 - j);
+        const width = columns > 4 ? 8 : 4;
+        packB(tb, b, ldb, j, columns, width, p, kc, panelB);
+        panels(kc, work, panelB, width, c + (<usize>i * ldc + <usize>j) * 4, ldc << 2, rows, columns, add, edge);
+      }
+      
+    }
+    add = true;
+  }
+}
+
+/** All row panels of a block against one panel of B; ldc in bytes. */
+export function panels(
+  kc: i32, a: usize, b: usize, width: i32, c: usize, ldc: usize, rows: i32, columns: i32, add: bool, edge: usize,
+): void {
+  for (let i = 0; i < rows; i += MR) {
+    const mr = min(MR, rows - i);
+    if (mr == MR && columns == width) {
+      if (width == 8) tile8(kc, a, b, c, ldc, add);
+      else tile4(kc, a, b, c, ldc, add);
+    } else {
+      if (width == 8) tile8(kc, a, b, edge, 32, false);
+      else tile4(kc, a, b, edge, 16, false);
+      spill(edge, width, c, ldc, mr, columns, add);
+    }
+    a += bytes(MR * kc);
+    c += <usize>MR * ldc;
+  }
+}
+
+/** Copies the part of an edge tile that lies inside of C. */
+function spill(edge: usize, width: i32, c: usize, ldc: usize, rows: i32, columns: i32, add: bool): void {
+  for (let r = 0; r < rows; r++) {
+    let q = 0;
+    for (; q + 4 <= columns; q += 4) {
+      const d = c + bytes(q);
+      const v = v128.load(edge + bytes(q));
+      v128.store(d, add ? f32x4.add(v, v128.load(d)) : v);
+    }
+    for (; q < columns; q++) {
+      const d = c + bytes(q);
+      const v = load<f32>(edge + bytes(q));
+      store<f32>(d, add ? v + load<f32>(d) : v);
+    }
+    edge += bytes(width);
+    c += ldc;
+  }
+}
+
+function clear(c: usize, ldc: usize, m0: i32, m1: i32, n0: i32, n1: i32): void {
+  for (let i = m0; i < m1; i++) memory.fill(c + (<usize>i * ldc + <usize>n0) * 4, 0, bytes(n1 - n0));
+}
+
+/** Scratch bytes that a thread needs for `gemm`. */
+export function gemmScratch(): i32 {
+  return (MC * KC + KC * 8 + MR * 8) * 4;
+}

@@ -1,0 +1,189 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { Op } from '../generated/ops.ts';
+import { bits, type Runtime } from '../runtime/runtime.ts';
+import { allFloat, type KernelCall, over, type Registration } from './over.ts';
+
+/** Numbers of the activations in assembly/math.ts. */
+export const ACTIVATION: Readonly<Record<string, number>> = {
+  linear: 0,
+  relu: 1,
+  relu6: 2,
+  elu: 3,
+  leakyrelu: 4,
+  sigmoid: 5,
+  tanh: 6,
+  gelu: 7,
+};
+
+/** One matrix product over addresses; leading dimensions and strides in elements. */
+export interface Product {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly lda?: number;
+  readonly ldb?: number;
+  readonly ldc?: number;
+  /** Adds to what C holds. */
+  readonly add?: boolean;
+  readonly alpha?: number;
+  /** Address of a row that is added to each row, 0: none. */
+  readonly bias?: number;
+  readonly activation?: number;
+  readonly activationParameter?: number;
+  readonly batches?: number;
+  readonly strideA?: number;
+  readonly strideB?: number;
+  /** Offsets of A and B per batch, where strides do not say them. */
+  readonly offsets?: readonly number[];
+}
+
+const COLUMNS = 0;
+const ROWS = 1;
+const FEW_ROWS = 2;
+const FEW_COLUMNS = 3;
+
+function pathOf(m: number, n: number, k: number): number {
+  if (m <= 4 && m <= n) return FEW_ROWS;
+  if (n <= 4) return FEW_COLUMNS;
+  // The shorter side is packed by every chunk.
+  return n >= m || m * k === 0 ? COLUMNS : ROWS;
+}
+
+/** C (+)= act(alpha · op(A) · op(B) + bias), the product of all packages' dense work. */
+export function multiply(runtime: Runtime, product: Product): void {
+  const { transposeA, transposeB, m, n, k, a, b, c, batches = 1 } = product;
+  if (m * n * batches === 0) return;
+  const path = pathOf(m, n, k);
+  const table = product.offsets === undefined ? 0 : runtime.table(product.offsets);
+  const units = Math.ceil((path === COLUMNS || path === FEW_ROWS ? n : m) / 16);
+  const wanted = runtime.chunks(m * n * k * batches, Number.POSITIVE_INFINITY);
+  const parts = batches >= wanted ? 1 : Math.max(1, Math.min(units, Math.ceil(wanted / batches)));
+  const chunks = parts === 1 ? Math.min(wanted, batches) : parts * batches;
+  const flags = (transposeA ? 1 : 0) | (transposeB ? 2 : 0) | (product.add ? 4 : 0);
+  runtime.run(
+    Op.MatMul,
+    [
+      ...[flags, m, n, k, a, product.lda ?? (transposeA ? m : k), b, product.ldb ?? (transposeB ? k : n)],
+      ...[c, product.ldc ?? n, product.bias ?? 0, product.activation ?? 0, bits(product.activationParameter ?? 0)],
+      ...[
+        bits(product.alpha ?? 1),
+        batches,
+        product.strideA ?? m * k,
+        product.strideB ?? k * n,
+        m * n,
+        table,
+        path,
+        parts,
+      ],
+    ],
+    chunks,
+  );
+}
+
+/** Offsets of each operand per batch for a general broadcast, e.g. [2, 1] against [1, 3]. */
+function broadcastOffsets(
+  batch: readonly number[],
+  a: readonly number[],
+  b: readonly number[],
+  sizes: [number, number],
+): number[] {
+  const count = tf.util.sizeFromShape(batch as number[]);
+  const offsets = new Array<number>(2 * count);
+  for (const [which, shape] of [a, b].entries()) {
+    const lead = batch.length - shape.length;
+    for (let z = 0; z < count; z++) {
+      let rest = z;
+      let index = 0;
+      let step = 1;
+      for (let axis = batch.length - 1; axis >= 0; axis--) {
+        const coordinate = rest % batch[axis]!;
+        rest = Math.floor(rest / batch[axis]!);
+        const extent = axis < lead ? 1 : shape[axis - lead]!;
+        if (extent > 1) index += coordinate * step;
+        step *= extent;
+      }
+      offsets[2 * z + which] = index * sizes[which]!;
+    }
+  }
+  return offsets;
+}
+
+interface MatMulOptions {
+  readonly bias?: tf.TensorInfo | undefined;
+  readonly activation?: number;
+  readonly activationParameter?: number;
+}
+
+/** tfjs's matmul of any rank, batch and transposition. */
+export function matMul(
+  runtime: Runtime,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  transposeA: boolean,
+  transposeB: boolean,
+  { bias, activation = 0, activationParameter = 0 }: MatMulOptions = {},
+): tf.TensorInfo {
+  const [a0, a1] = a.shape.slice(-2) as [number, number];
+  const [b0, b1] = b.shape.slice(-2) as [number, number];
+  const [m, k] = transposeA ? [a1, a0] : [a0, a1];
+  const [inner, n] = transposeB ? [b1, b0] : [b0, b1];
+  tf.util.assert(
+    k === inner,
+    () =>
+      `matMul: inner dimensions of [${a.shape}] and [${b.shape}] do not match (transposeA ${transposeA}, transposeB ${transposeB}).`,
+  );
+  const batchA = a.shape.slice(0, -2);
+  const batchB = b.shape.slice(0, -2);
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
+  const [countA, countB, batches] = [batchA, batchB, batch].map((shape) => tf.util.sizeFromShape(shape)) as [
+    number,
+    number,
+    number,
+  ];
+  const out = runtime.output([...batch, m, n]);
+  const shared = {
+    ...{ transposeA, transposeB, n, k, activation, activationParameter },
+    ...{
+      a: runtime.address(a),
+      b: runtime.address(b),
+      c: runtime.address(out),
+      bias: bias ? runtime.address(bias) : 0,
+    },
+  };
+  if (countB === 1 && !transposeA) {
+    // One matrix for all batches: their rows are rows of one product.
+    multiply(runtime, { ...shared, m: m * batches });
+  } else if ((countA === batches || countA === 1) && (countB === batches || countB === 1)) {
+    multiply(runtime, { ...shared, m, batches, strideA: countA === 1 ? 0 : m * k, strideB: countB === 1 ? 0 : k * n });
+  } else {
+    multiply(runtime, { ...shared, m, batches, offsets: broadcastOffsets(batch, batchA, batchB, [m * k, k * n]) });
+  }
+  return out;
+}
+
+/** A bias that is one row of the output; others are the stock kernel's. */
+function isRow(bias: tf.TensorInfo | undefined, columns: number): boolean {
+  return bias === undefined || (tf.util.sizeFromShape(bias.shape) === columns && bias.shape.at(-1) === columns);
+}
+
+export const matmulKernels: readonly Registration[] = [
+  over('BatchMatMul', (runtime, stock) => (call: KernelCall) => {
+    const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+    if (!allFloat(a, b)) return stock(call);
+    return matMul(runtime, a, b, call.attrs['transposeA'] as boolean, call.attrs['transposeB'] as boolean);
+  }),
+  over('_FusedMatMul', (runtime, stock) => (call: KernelCall) => {
+    const { a, b, bias, preluActivationWeights: prelu } = call.inputs as Record<string, tf.TensorInfo | undefined>;
+    const { transposeA, transposeB, activation, leakyreluAlpha } = call.attrs as unknown as tf._FusedMatMulAttrs;
+    const kind = ACTIVATION[activation ?? 'linear'];
+    const columns = b!.shape.at(transposeB ? -2 : -1)!;
+    if (!allFloat(a, b, bias) || kind === undefined || prelu !== undefined || !isRow(bias, columns)) return stock(call);
+    const activationParameter = leakyreluAlpha ?? 0.2;
+    return matMul(runtime, a!, b!, transposeA, transposeB, { bias, activation: kind, activationParameter });
+  }),
+];
