@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Whether `--quick` was asked for: fewer and shorter samples, no result file. */
@@ -126,7 +126,7 @@ export function machine(): string {
  *
  * @param name The benchmark's file name without its ending.
  * @param figures The keys of the issue's tables.
- * @param folder Where results go, under the root of the repository: `'runs'` for experiments.
+ * @param folder `'runs'` for an experiment that `runs/NAME.sh` starts; its result goes to `runs/results`.
  * @throws If the sources differ from the commit that the result would name.
  */
 export function finish(
@@ -153,10 +153,8 @@ export function finish(
 }
 
 function writeResult(name: string, figures: Record<string, number>, folder: string): void {
-  const script = relative(root, process.argv[1] ?? '').replaceAll('\\', '/');
   const options = process.argv.slice(2).join(' ');
-  const command =
-    folder === 'benchmarks' ? `npm run bench -- ${name} ${options}`.trim() : `${script} ${options}`.trim();
+  const command = (folder === 'benchmarks' ? `npm run bench -- ${name} ${options}` : `sh runs/${name}.sh`).trim();
   const result = {
     name,
     commit: git('rev-parse', 'HEAD'),
