@@ -2,3 +2,4 @@ export { describeEachBackend } from './backends.ts';
 export { expectClose, largestDifference } from './close.ts';
 export { expectNoLeak } from './leaks.ts';
 export { packageNames, type Readme, readReadme, root } from './readme.ts';
+export { onShapes } from './shape-backend.ts';

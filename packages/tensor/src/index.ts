@@ -25,6 +25,27 @@ export {
 export { KernelName } from './kernels/names.ts';
 export type * from './kernels/types.ts';
 export {
+  type Cost,
+  type CostFormula,
+  createMeter,
+  DEFAULT_WATTS,
+  type Energy,
+  type EnergyCounter,
+  type EnergyOptions,
+  estimateEnergy,
+  flops,
+  formatBytes,
+  formatCost,
+  formatFlops,
+  GRID_INTENSITY,
+  type KernelCost,
+  type Meter,
+  type Metered,
+  type MeterOptions,
+  meter,
+  registerFlops,
+} from './meter/index.ts';
+export {
   fillBits,
   fillIntegers,
   fillNormal,

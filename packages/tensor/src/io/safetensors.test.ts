@@ -157,7 +157,7 @@ describeEachBackend('safetensors', (backend) => {
       const bytes = await encodeSafetensors({ a });
       const { tensors } = await decodeSafetensors(bytes);
       bytes.fill(0);
-      expect(Array.from(await tensors['a']!.data())).toEqual([1, 2]);
+      expect(Array.from(await tensors.a!.data())).toEqual([1, 2]);
       treeDispose([a, tensors]);
     });
   });

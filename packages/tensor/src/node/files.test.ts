@@ -27,7 +27,7 @@ it('writes and reads files, whole and tensor by tensor', async () => {
     expect(new Uint8Array(await readFile(path))).toEqual(await encodeSafetensors(tree, { metadata: { step: '3' } }));
     const { tensors, metadata } = await loadSafetensors(path);
     expect(metadata).toEqual({ step: '3' });
-    expect(await tensors['w']!.data()).toEqual(await tree.w.data());
+    expect(await tensors.w!.data()).toEqual(await tree.w.data());
     const ids = await withSafetensors(path, (file) => file.load('ids'));
     expect(await ids.data()).toEqual(await tree.ids.data());
     treeDispose([tree, tensors, ids]);
@@ -59,10 +59,10 @@ it('says that a file is truncated', async () => {
   treeDispose(tree);
 });
 
-const python = process.env['FRUGAL_PYTHON'] ?? 'python3';
+const python = process.env.FRUGAL_PYTHON ?? 'python3';
 const run = (code: string, ...args: string[]) => spawnSync(python, ['-c', code, ...args], { encoding: 'utf8' });
 const hasSafetensors = run('import safetensors, numpy').status === 0;
-if (!hasSafetensors && (process.env['FRUGAL_REQUIRE'] ?? '').split(',').includes('python')) {
+if (!hasSafetensors && (process.env.FRUGAL_REQUIRE ?? '').split(',').includes('python')) {
   throw new Error(`${python} has no packages safetensors and numpy, and FRUGAL_REQUIRE asks for them.`);
 }
 const title = hasSafetensors ? 'python' : `python [skipped: ${python} has no packages safetensors and numpy]`;
