@@ -1,0 +1,85 @@
+import { type Dataset, FrugalError } from '@frugal/tensor';
+import * as tf from '@tensorflow/tfjs-core';
+import { type BatchOptions, rowDataset } from './rows.ts';
+
+/** Numbers of all examples, one example after the other. */
+export type Values = Float32Array | Int32Array | Uint8Array;
+
+/** Nested lists of numbers, the outermost over examples. */
+export type Nested = readonly number[] | readonly Nested[];
+
+/** One part of the examples: numbers with the shape of one example (`[]`: a number each), or nested lists. */
+export type Column =
+  | { readonly values: Values; readonly shape?: readonly number[]; readonly dtype?: 'float32' | 'int32' }
+  | Nested;
+
+interface Rows {
+  readonly values: Values;
+  readonly shape: readonly number[];
+  readonly dtype: 'float32' | 'int32';
+  /** Numbers of one example. */
+  readonly width: number;
+}
+
+function shapeOf(nested: Nested): number[] {
+  const first = nested[0];
+  return Array.isArray(first) ? [nested.length, ...shapeOf(first)] : [nested.length];
+}
+
+function toRows(name: string, column: Column): Rows {
+  if ('values' in column && !Array.isArray(column)) {
+    const { values, shape = [] } = column as Exclude<Column, Nested>;
+    const dtype = (column as Exclude<Column, Nested>).dtype ?? (values instanceof Float32Array ? 'float32' : 'int32');
+    return { values, shape, dtype, width: shape.reduce((product, size) => product * size, 1) };
+  }
+  const [, ...shape] = shapeOf(column as Nested);
+  const width = shape.reduce((product, size) => product * size, 1);
+  const values = Float32Array.from(tf.util.flatten(column as number[]));
+  if (values.length !== width * (column as Nested).length) {
+    throw new FrugalError('BAD_ARGUMENT', `columns.${name} has rows of different lengths. Pad them to one length.`);
+  }
+  return { values, shape, dtype: 'float32', width };
+}
+
+function gather({ values, width }: Rows, start: number, end: number, order: Uint32Array | undefined): Values {
+  if (order === undefined) return values.slice(start * width, end * width);
+  const out = new (values.constructor as new (length: number) => Values)((end - start) * width);
+  for (let i = start, at = 0; i < end; i++, at += width) {
+    const row = order[i]! * width;
+    if (width === 1) out[at] = values[row]!;
+    else out.set(values.subarray(row, row + width), at);
+  }
+  return out;
+}
+
+/**
+ * Batches of examples that lie in memory on the host, seeded and resumable at any batch.
+ *
+ *     fromArrays({ x: { values: pixels, shape: [28, 28, 1] }, y: [3, 1, 4] }, { batchSize: 64 })
+ *
+ * Lists and `Float32Array`s become float32, the others int32, unless `dtype` says otherwise. A batch has the columns'
+ * names with tensors `[B, ...shape]`. Nothing is copied until a batch is made; the arrays must not change meanwhile.
+ *
+ * @throws {FrugalError} `BAD_ARGUMENT` if the columns do not have the same number of examples, or a count is out of range.
+ */
+export function fromArrays<C extends Readonly<Record<string, Column>>>(
+  columns: C,
+  options: BatchOptions,
+): Dataset<{ [Name in keyof C]: tf.Tensor }> {
+  const rows = Object.entries(columns).map(([name, column]) => [name, toRows(name, column)] as const);
+  const sizes = rows.map(([name, { values, width }]) => `${name}: ${values.length / width}`);
+  const size = rows.length === 0 ? 0 : rows[0]![1].values.length / rows[0]![1].width;
+  if (rows.some(([, { values, width }]) => values.length !== size * width) || !Number.isInteger(size)) {
+    throw new FrugalError(
+      'BAD_ARGUMENT',
+      `columns must have the same whole number of examples, got ${sizes.join(', ')}. Check each column's shape.`,
+    );
+  }
+  return rowDataset(size, options, (start, end, order) => {
+    const parts = rows.map(([name, column]) => [
+      name,
+      tf.tensor(gather(column, start, end, order), [end - start, ...column.shape], column.dtype),
+    ]);
+    return Object.fromEntries(parts) as { [Name in keyof C]: tf.Tensor };
+  });
+}

@@ -1,0 +1,1 @@
+export { backprop } from './backprop.ts';
