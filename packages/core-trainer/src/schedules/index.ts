@@ -1,0 +1,20 @@
+export { type Rate, toSchedule } from './rate.ts';
+export {
+  type CosineOptions,
+  constant,
+  cosine,
+  type ExponentialOptions,
+  exponential,
+  type InverseSqrtOptions,
+  inverseSqrt,
+  join,
+  type LinearOptions,
+  linear,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  type WarmupOptions,
+  type WsdOptions,
+  warmup,
+  wsd,
+} from './schedules.ts';
