@@ -1,9 +1,16 @@
-import { type GradientTransformation, type Schedule, type Tree, treeClone, treeDispose, treeLeaves } from '@frugal/tensor';
+import {
+  type GradientTransformation,
+  type Schedule,
+  type Tree,
+  treeClone,
+  treeDispose,
+  treeLeaves,
+} from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../arguments.ts';
 import { type Rate, toSchedule, warmup } from '../schedules/index.ts';
-import { addDecayedWeights, type DecayOptions } from '../transforms/decay.ts';
 import { chain } from '../transforms/chain.ts';
+import { addDecayedWeights, type DecayOptions } from '../transforms/decay.ts';
 import { scaleByRms } from '../transforms/moments.ts';
 import { scaleByLearningRate } from '../transforms/scale.ts';
 import { release, stepOf, zipLeaves } from '../transforms/support.ts';

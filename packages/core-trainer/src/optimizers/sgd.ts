@@ -1,6 +1,5 @@
 import type { GradientTransformation } from '@frugal/tensor';
-import { checkNumber } from '../arguments.ts';
-import { type Rate, toSchedule } from '../schedules/index.ts';
+import type { Rate } from '../schedules/index.ts';
 import { type ChainState, chain } from '../transforms/chain.ts';
 import { addDecayedWeights, type DecayOptions } from '../transforms/decay.ts';
 import { trace } from '../transforms/moments.ts';
@@ -8,15 +7,13 @@ import { scaleByLearningRate } from '../transforms/scale.ts';
 
 /** Options of `sgd`. */
 export interface SgdOptions extends DecayOptions {
-  /** Added to the gradient as weightDecay · p (L2). Default 0. */
+  /** Adds weightDecay · p to the gradient (L2). Default 0. */
   weightDecay?: number;
 }
 
 /** Gradient descent: p ← p − learningRate · (g + weightDecay · p). */
 export function sgd(learningRate: Rate, options: SgdOptions = {}): GradientTransformation<ChainState> {
-  const { weightDecay = 0 } = options;
-  if (weightDecay === 0) return chain(scaleByLearningRate(learningRate));
-  return chain(addDecayedWeights(weightDecay, options), scaleByLearningRate(learningRate));
+  return chain(addDecayedWeights(options.weightDecay ?? 0, options), scaleByLearningRate(learningRate));
 }
 
 /** Options of `momentum` and `nesterov`. */
@@ -25,12 +22,21 @@ export interface MomentumOptions extends SgdOptions {
   beta?: number;
 }
 
-/** The heavy ball: m ← beta · m + g + weightDecay · p; p ← p − learningRate · m. */
+function withTrace(learningRate: Rate, options: MomentumOptions, ahead: boolean): GradientTransformation<ChainState> {
+  const { beta = 0.9, weightDecay = 0 } = options;
+  return chain(
+    addDecayedWeights(weightDecay, options),
+    trace({ beta, nesterov: ahead }),
+    scaleByLearningRate(learningRate),
+  );
+}
+
+/** The heavy ball: d = g + weightDecay · p; m ← beta · m + d; p ← p − learningRate · m. */
 export function momentum(learningRate: Rate, options: MomentumOptions = {}): GradientTransformation<ChainState> {
   return withTrace(learningRate, options, false);
 }
 
-/** Nesterov's momentum: m ← beta · m + d with d = g + weightDecay · p; p ← p − learningRate · (d + beta · m). */
+/** Nesterov's momentum: d = g + weightDecay · p; m ← beta · m + d; p ← p − learningRate · (d + beta · m). */
 export function nesterov(learningRate: Rate, options: MomentumOptions = {}): GradientTransformation<ChainState> {
   return withTrace(learningRate, options, true);
 }

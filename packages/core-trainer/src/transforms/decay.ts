@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../arguments.ts';
 import { type Rate, toSchedule } from '../schedules/index.ts';
 import { type Mask, selected } from './mask.ts';
+import { identity } from './scale.ts';
 import { type NoState, stateless, stepOf } from './support.ts';
 
 /** Options of `addDecayedWeights`. */
@@ -15,6 +16,7 @@ export interface DecayOptions {
 export function addDecayedWeights(decay: Rate, { mask }: DecayOptions = {}): GradientTransformation<NoState> {
   const at = toSchedule('weightDecay', decay);
   if (typeof decay === 'number') checkNumber('weightDecay', decay, { min: 0 });
+  if (decay === 0) return identity();
   return stateless((updates, params, extra) => {
     const rate = at(stepOf(extra));
     const keep = selected(mask, params);

@@ -140,7 +140,10 @@ export function scaleByLion({
   return {
     init: (params) => ({ m: treeZerosLike(params) }),
     update: (grads, state) => {
-      const [m, u] = zipLeaves(2, [grads, state.m], (g, old) => [lerp(old!, g!, beta2), tf.sign(lerp(old!, g!, beta1))]);
+      const [m, u] = zipLeaves(2, [grads, state.m], (g, old) => [
+        lerp(old!, g!, beta2),
+        tf.sign(lerp(old!, g!, beta1)),
+      ]);
       return [u, { m }];
     },
   };

@@ -67,6 +67,10 @@ export function zipLeaves<const T extends readonly tf.Tensor[]>(
   for (const other of trees.slice(1)) assertSameStructure(first, other);
   const columns = trees.map((tree) => treeLeaves(tree) as tf.Tensor[]);
   const rows = columns[0]!.map((_, i) => tidy(() => f(...columns.map((column) => column[i]!))));
-  const column = (k: number): Tree => treeUnflatten(first, rows.map((row) => row[k]!)) as Tree;
+  const column = (k: number): Tree =>
+    treeUnflatten(
+      first,
+      rows.map((row) => row[k]!),
+    ) as Tree;
   return Array.from({ length: outputs }, (_, k) => column(k)) as unknown as { [K in keyof T]: Tree };
 }
