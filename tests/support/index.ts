@@ -1,3 +1,4 @@
+export { normals } from './arrays.ts';
 export { describeEachBackend } from './backends.ts';
 export { expectClose, largestDifference } from './close.ts';
 export { expectNoLeak } from './leaks.ts';

@@ -22,7 +22,24 @@ export {
   type SafetensorsHeader,
   type StreamItem,
 } from './io/index.ts';
-export { KernelName } from './kernels/names.ts';
+export {
+  type AdamStepOptions,
+  type AdamStepTensors,
+  type AddNoiseOptions,
+  adamStep,
+  addNoise,
+  hasKernel,
+  KernelArgumentError,
+  KernelName,
+  type LionStepOptions,
+  lionStep,
+  type MomentumStepOptions,
+  type MomentumStepTensors,
+  momentumStep,
+  type SgdStepOptions,
+  type SgdStepTensors,
+  sgdStep,
+} from './kernels/index.ts';
 export type * from './kernels/types.ts';
 export {
   type Cost,
@@ -55,7 +72,18 @@ export {
   key,
   packedSigns,
   philoxBlock,
+  type RandomCategoricalOptions,
+  type RandomIntegersOptions,
+  type RandomNormalOptions,
+  type RandomUniformOptions,
+  randomBits,
+  randomCategorical,
+  randomIntegers,
+  randomNormal,
   randomPermutation,
+  randomSigns,
+  randomUniform,
+  type StreamOptions,
   split,
 } from './random/index.ts';
 export type * from './seams/index.ts';
