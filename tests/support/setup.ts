@@ -1,0 +1,15 @@
+import { afterEach, expect, vi } from 'vitest';
+
+/** tfjs advertises tfjs-node once per process; that one is no news. */
+const banner = 'Hi, looks like you are running TensorFlow.js in Node.js';
+
+const warnings: string[] = [];
+vi.spyOn(console, 'warn').mockImplementation((...words: unknown[]) => {
+  const text = words.join(' ');
+  if (!text.includes(banner)) warnings.push(text);
+});
+
+afterEach(() => {
+  const seen = warnings.splice(0);
+  expect(seen, 'warnings during the test').toEqual([]);
+});
