@@ -16,6 +16,33 @@ export {
 } from './data/index.ts';
 export { backprop } from './estimators/index.ts';
 export {
+  absoluteError,
+  type CrossEntropyOptions,
+  type DistillationLossOptions,
+  distillationLoss,
+  type HuberOptions,
+  huber,
+  type Loss,
+  sigmoidCrossEntropy,
+  softmaxCrossEntropy,
+  squaredError,
+} from './losses/index.ts';
+export {
+  accuracy,
+  classification,
+  type DistillationOptions,
+  type DistillationTargets,
+  distillation,
+  type Examples,
+  lossFunction,
+  type Metric,
+  nextToken,
+  type Objective,
+  type RegressionOptions,
+  regression,
+  type Tokens,
+} from './objectives/index.ts';
+export {
   type AdafactorOptions,
   type AdamOptions,
   type AdamwOptions,
@@ -43,7 +70,6 @@ export {
   scheduleFreeSgd,
   sgd,
 } from './optimizers/index.ts';
-
 export {
   type CosineOptions,
   constant,
