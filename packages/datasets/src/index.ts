@@ -45,6 +45,6 @@ export {
   teacherRegression,
 } from './synthetic/teacher.ts';
 export { type BpeTokenizer, bpeTokenizer, trainBpe } from './text/bpe.ts';
-export { splitSequence, type TokenDatasetOptions, tokenDataset } from './text/token-dataset.ts';
+export { splitSequence, type TokenBatch, type TokenDatasetOptions, tokenDataset } from './text/token-dataset.ts';
 export { type CharTokenizer, charTokenizer, type Tokenizer } from './text/tokenizer.ts';
 export { type ToDatasetOptions, toBatch, toDataset } from './to-dataset.ts';

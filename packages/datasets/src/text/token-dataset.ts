@@ -1,25 +1,28 @@
-import type { Dataset, Labelled } from '@frugal/tensor';
+import type { Dataset } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { type BatchOptions, rowDataset } from '../epoch.ts';
 import { checkCount, DataArgumentError } from '../errors.ts';
 import { integer } from '../host-random.ts';
 
+/** A batch of windows: int32 `[B, context + 1]`. Inputs are all but the last column, targets all but the first. */
+export type TokenBatch = { readonly tokens: tf.Tensor2D };
+
 /** How `tokenDataset` makes batches. */
 export interface TokenDatasetOptions extends BatchOptions {
-  /** Tokens in a window. */
+  /** How many tokens are predicted in a window. */
   readonly context: number;
 }
 
 /**
- * Windows of a text for next-token training: `x` int32 `[B, context]`, `y` the same shifted by one.
+ * Windows of a text for next-token training, as core-trainer's objective `nextToken` takes them.
  *
- * An epoch reads every token about once: the windows do not overlap. With `shuffle` their order and where the first
+ * An epoch predicts every token about once: windows overlap by the one token that is target here and input there. With `shuffle` their order and where the first
  * one starts are new every epoch; without it they start at token 0, in order.
  *
  * @param tokens The text, encoded.
  * @throws {DataArgumentError} If the text is shorter than 2 · `context` tokens.
  */
-export function tokenDataset(tokens: Int32Array, options: TokenDatasetOptions): Dataset<Labelled> {
+export function tokenDataset(tokens: Int32Array, options: TokenDatasetOptions): Dataset<TokenBatch> {
   const { context, shuffle = true } = options;
   checkCount('context', context);
   if (tokens.length < 2 * context) {
@@ -29,15 +32,13 @@ export function tokenDataset(tokens: Int32Array, options: TokenDatasetOptions): 
   const windows = Math.floor((tokens.length - (shuffle ? context : 1)) / context);
   return rowDataset(windows, options, (rows, drawKey) => {
     const start = shuffle ? integer(drawKey, context) : 0;
-    const x = new Int32Array(rows.length * context);
-    const y = new Int32Array(rows.length * context);
+    const width = context + 1;
+    const values = new Int32Array(rows.length * width);
     for (let i = 0; i < rows.length; i++) {
       const at = start + rows[i]! * context;
-      x.set(tokens.subarray(at, at + context), i * context);
-      y.set(tokens.subarray(at + 1, at + 1 + context), i * context);
+      values.set(tokens.subarray(at, at + width), i * width);
     }
-    const shape = [rows.length, context];
-    return { x: tf.tensor(x, shape, 'int32'), y: tf.tensor(y, shape, 'int32') };
+    return { tokens: tf.tensor2d(values, [rows.length, width], 'int32') };
   });
 }
 
