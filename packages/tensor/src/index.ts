@@ -1,5 +1,18 @@
-export type { Aux, Pullback, ValueAndGradOptions } from './autodiff/index.ts';
-export { valueAndGrad, vjp } from './autodiff/index.ts';
+export type {
+  Aux,
+  JvpCall,
+  JvpOptions,
+  JvpRule,
+  KernelTensors,
+  Pullback,
+  RegisterJvpOptions,
+  StructuredTangent,
+  Tangent,
+  TangentResult,
+  TangentTree,
+  ValueAndGradOptions,
+} from './autodiff/index.ts';
+export { hvp, jvp, jvpMany, NoJvpRuleError, registerJvp, valueAndGrad, vjp } from './autodiff/index.ts';
 export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } from './backend/index.ts';
 export { FrugalError } from './errors.ts';
 export type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './interpret/index.ts';

@@ -1,3 +1,11 @@
+export { hvp } from './hvp.ts';
+export type { JvpOptions } from './jvp.ts';
+export { jvp, jvpMany } from './jvp.ts';
+export type { JvpCall, JvpRule, KernelTensors, TangentResult } from './jvp-call.ts';
+export type { RegisterJvpOptions } from './rules/table.ts';
+export { NoJvpRuleError, registerJvp } from './rules/table.ts';
+export type { TangentTree } from './seeds.ts';
+export type { StructuredTangent, Tangent } from './tangent.ts';
 export type { Aux, ValueAndGradOptions } from './value-and-grad.ts';
 export { valueAndGrad } from './value-and-grad.ts';
 export type { Pullback } from './vjp.ts';
