@@ -93,16 +93,15 @@ export function gelu4(x: v128): v128 {
 
 /** d gelu / dx = s + x·s·(1 − s)·u′, s = σ(2u), u′ = 2·√(2/π)(1 + 3 · 0.044715 x²) */
 export function geluGrad4(x: v128): v128 {
+  // Beyond ±30 it is 0 or 1, and x² would overflow: 0 · ∞.
+  x = f32x4.min(f32x4.max(x, f32x4.splat(-30)), f32x4.splat(30));
   const one = f32x4.splat(1);
   const square = f32x4.mul(x, x);
   const inner = f32x4.mul(square, f32x4.splat(GELU_B));
   const u = f32x4.mul(f32x4.mul(f32x4.splat(GELU_A), x), f32x4.add(one, inner));
   const s = f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(u))));
   const slope = f32x4.mul(f32x4.splat(GELU_A), f32x4.add(one, f32x4.mul(f32x4.splat(3), inner)));
-  // s·(1 − s) is 0 where x² overflows the slope: keep 0 · ∞ out.
-  const bounded = f32x4.min(f32x4.abs(x), f32x4.splat(1e4));
-  const signedX = v128.or(bounded, v128.and(x, i32x4.splat(0x80000000)));
-  return f32x4.add(s, f32x4.mul(f32x4.mul(signedX, f32x4.mul(s, f32x4.sub(one, s))), slope));
+  return f32x4.add(s, f32x4.mul(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), slope));
 }
 
 /** Activations by number: 0 linear, 1 relu, 2 relu6, 3 elu, 4 leaky relu (`parameter`: slope), 5 sigmoid, 6 tanh, 7 gelu. */

@@ -72,3 +72,18 @@ export function lanesMax(v: v128): f32 {
     max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
   );
 }
+
+/** Four floats, or one where `single` (a constant): the rest of a row whose length is no multiple of four. */
+// @ts-ignore: decorator
+@inline
+export function get(at: usize, single: bool): v128 {
+  return single ? v128.load32_zero(at) : v128.load(at);
+}
+
+/** Stores what `get` loads. */
+// @ts-ignore: decorator
+@inline
+export function put(at: usize, x: v128, single: bool): void {
+  if (single) v128.store32_lane(at, x, 0);
+  else v128.store(at, x);
+}

@@ -1,6 +1,23 @@
+import { elementwiseKernels } from './elementwise.ts';
 import { identityKernels } from './identity.ts';
 import { matmulKernels } from './matmul.ts';
+import { normKernels } from './norm.ts';
 import type { Registration } from './over.ts';
+import { productKernels } from './products.ts';
+import { randomKernels } from './random.ts';
+import { rowKernels } from './rows.ts';
+import { softmaxKernels } from './softmax.ts';
+import { stepKernels } from './steps.ts';
 
 /** Every kernel of ours, by subject. */
-export const registrations: readonly Registration[] = [...identityKernels, ...matmulKernels];
+export const registrations: readonly Registration[] = [
+  ...elementwiseKernels,
+  ...identityKernels,
+  ...matmulKernels,
+  ...normKernels,
+  ...productKernels,
+  ...randomKernels,
+  ...rowKernels,
+  ...softmaxKernels,
+  ...stepKernels,
+];

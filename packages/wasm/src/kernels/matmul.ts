@@ -38,9 +38,12 @@ export interface Product {
   readonly batches?: number;
   readonly strideA?: number;
   readonly strideB?: number;
-  /** Offsets of A and B per batch, where strides do not say them. */
-  readonly offsets?: readonly number[];
+  /** A row of `GROUP_WORDS` per batch where strides do not say it; `m`, `k` are then the largest. */
+  readonly groups?: ArrayLike<number>;
 }
+
+/** Words per batch in `groups`: offsets of A, B, C and the bias in elements, M and K. */
+export const GROUP_WORDS = 6;
 
 const COLUMNS = 0;
 const ROWS = 1;
@@ -58,8 +61,8 @@ function pathOf(m: number, n: number, k: number): number {
 export function multiply(runtime: Runtime, product: Product): void {
   const { transposeA, transposeB, m, n, k, a, b, c, batches = 1 } = product;
   if (m * n * batches === 0) return;
-  const path = pathOf(m, n, k);
-  const table = product.offsets === undefined ? 0 : runtime.table(product.offsets);
+  const path = product.groups === undefined ? pathOf(m, n, k) : COLUMNS;
+  const table = product.groups === undefined ? 0 : runtime.table(product.groups);
   const units = Math.ceil((path === COLUMNS || path === FEW_ROWS ? n : m) / 16);
   const wanted = runtime.chunks(m * n * k * batches, Number.POSITIVE_INFINITY);
   const parts = batches >= wanted ? 1 : Math.max(1, Math.min(units, Math.ceil(wanted / batches)));
@@ -85,32 +88,36 @@ export function multiply(runtime: Runtime, product: Product): void {
   );
 }
 
-/** Offsets of each operand per batch for a general broadcast, e.g. [2, 1] against [1, 3]. */
-function broadcastOffsets(
+/** Where each batch of a general broadcast lies, e.g. [2, 1] against [1, 3]. */
+function broadcastGroups(
   batch: readonly number[],
   a: readonly number[],
   b: readonly number[],
-  sizes: [number, number],
-): number[] {
+  m: number,
+  n: number,
+  k: number,
+): Int32Array {
   const count = tf.util.sizeFromShape(batch as number[]);
-  const offsets = new Array<number>(2 * count);
-  for (const [which, shape] of [a, b].entries()) {
-    const lead = batch.length - shape.length;
-    for (let z = 0; z < count; z++) {
-      let rest = z;
-      let index = 0;
-      let step = 1;
-      for (let axis = batch.length - 1; axis >= 0; axis--) {
-        const coordinate = rest % batch[axis]!;
-        rest = Math.floor(rest / batch[axis]!);
-        const extent = axis < lead ? 1 : shape[axis - lead]!;
-        if (extent > 1) index += coordinate * step;
-        step *= extent;
-      }
-      offsets[2 * z + which] = index * sizes[which]!;
-    }
+  const groups = new Int32Array(GROUP_WORDS * count);
+  for (let z = 0; z < count; z++) {
+    const row = [placeOf(z, batch, a) * m * k, placeOf(z, batch, b) * k * n, z * m * n, 0, m, k];
+    groups.set(row, z * GROUP_WORDS);
   }
-  return offsets;
+  return groups;
+}
+
+/** The index within `shape` of element `z` of `batch`, to which `shape` is broadcast. */
+function placeOf(z: number, batch: readonly number[], shape: readonly number[]): number {
+  let rest = z;
+  let index = 0;
+  let step = 1;
+  for (let axis = batch.length - 1; axis >= 0; axis--) {
+    const extent = shape[axis - batch.length + shape.length] ?? 1;
+    if (extent > 1) index += (rest % batch[axis]!) * step;
+    rest = Math.floor(rest / batch[axis]!);
+    step *= extent;
+  }
+  return index;
 }
 
 interface MatMulOptions {
@@ -161,7 +168,7 @@ export function matMul(
   } else if ((countA === batches || countA === 1) && (countB === batches || countB === 1)) {
     multiply(runtime, { ...shared, m, batches, strideA: countA === 1 ? 0 : m * k, strideB: countB === 1 ? 0 : k * n });
   } else {
-    multiply(runtime, { ...shared, m, batches, offsets: broadcastOffsets(batch, batchA, batchB, [m * k, k * n]) });
+    multiply(runtime, { ...shared, m, batches, groups: broadcastGroups(batch, batchA, batchB, m, n, k) });
   }
   return out;
 }

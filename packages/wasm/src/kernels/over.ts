@@ -1,3 +1,4 @@
+import { FrugalError } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Runtime } from '../runtime/runtime.ts';
 
@@ -28,6 +29,18 @@ export function over(name: string, bind: Bind): Registration {
 /** Whether all tensors are float32. */
 export function allFloat(...tensors: readonly (tf.TensorInfo | undefined)[]): boolean {
   return tensors.every((x) => x === undefined || x.dtype === 'float32');
+}
+
+/** Refuses what a kernel of ours cannot take; it has no stock kernel to fall back to. */
+export function expectFloat(kernel: string, ...tensors: readonly (tf.TensorInfo | undefined)[]): void {
+  for (const x of tensors) {
+    if (x !== undefined && x.dtype !== 'float32') throw refusal(kernel, `takes float32 tensors, got ${x.dtype}`);
+  }
+}
+
+/** The error for arguments that a kernel of ours refuses. */
+export function refusal(kernel: string, what: string): FrugalError {
+  return new FrugalError('BAD_ARGUMENT', `${kernel} ${what}.`);
 }
 
 /** Registers kernels in place of the stock ones; returns what undoes it. */

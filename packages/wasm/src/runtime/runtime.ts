@@ -42,6 +42,7 @@ export class Runtime {
   readonly #control: number;
   readonly #scratch: Block;
   readonly #tables: Block;
+  readonly #workspace: Block;
   readonly #pool: Pool | undefined;
   #scratchBytes = 0;
   #work = 0;
@@ -52,6 +53,7 @@ export class Runtime {
     this.#controlBlock = new Block(backend.wasm);
     this.#scratch = new Block(backend.wasm);
     this.#tables = new Block(backend.wasm);
+    this.#workspace = new Block(backend.wasm);
     this.#exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
     const control = this.#controlBlock.reserve(CONTROL);
     this.#control = control;
@@ -96,21 +98,31 @@ export class Runtime {
     return { dataId: x.dataId, shape: shape as number[], dtype: x.dtype };
   }
 
+  /** Whether a donated tensor may be written into: nobody else refers to its data. `among`: all inputs of the call. */
+  mayReuse(x: tf.TensorInfo, among: readonly tf.TensorInfo[]): boolean {
+    if (this.references(x) !== 1) return false;
+    let times = 0;
+    for (const other of among) if (other.dataId === x.dataId) times++;
+    return times === 1;
+  }
+
   /**
-   * The data of a donated tensor to write into: its own if nobody else refers to it, else a copy.
-   *
-   * Stock kernels keep packed copies of weights by tensor; the donated one's is dropped.
+   * Where the result goes that replaces a donated tensor: its own memory if that may be reused, else new memory with
+   * undefined content. Stock kernels keep packed copies of weights by tensor; the reused one's is dropped.
    */
-  donated(x: tf.TensorInfo): tf.TensorInfo {
-    const data = this.backend.dataIdMap.get(x.dataId);
-    if (data.refCount === 1) {
-      this.forgetPacked(x);
-      return this.share(x);
-    }
-    const copy = this.output(x.shape, x.dtype);
+  replacement(x: tf.TensorInfo, among: readonly tf.TensorInfo[]): tf.TensorInfo {
+    if (!this.mayReuse(x, among)) return this.output(x.shape, x.dtype);
+    this.forgetPacked(x);
+    return this.share(x);
+  }
+
+  /** Like `replacement`, with the content of `x` in any case. */
+  donated(x: tf.TensorInfo, among: readonly tf.TensorInfo[]): tf.TensorInfo {
+    const target = this.replacement(x, among);
+    const [from, to] = [this.address(x), this.address(target)];
     const bytes = tf.util.sizeFromShape(x.shape) * tf.util.bytesPerElement(x.dtype);
-    this.backend.wasm.HEAPU8.copyWithin(this.address(copy), this.address(x), this.address(x) + bytes);
-    return copy;
+    if (from !== to) this.backend.wasm.HEAPU8.copyWithin(to, from, from + bytes);
+    return target;
   }
 
   /** Makes XNNPACK forget what it packed of a tensor's values (weights of matmuls and convolutions). */
@@ -139,6 +151,11 @@ export class Runtime {
     return address;
   }
 
+  /** Memory for one call, e.g. partial sums; its content is undefined. Valid until the next `workspace`. */
+  workspace(bytes: number): number {
+    return this.#workspace.reserve(bytes);
+  }
+
   /** How many chunks to cut a kernel into: 1 for little work, else some per thread so that none waits long. */
   chunks(work: number, atMost: number): number {
     if (this.#pool === undefined || work < THREADED_WORK) return 1;
@@ -147,13 +164,19 @@ export class Runtime {
     return Math.max(1, Math.min(atMost, this.#pool.ready === 0 ? 1 : 3 * (this.#pool.ready + 1)));
   }
 
-  /** Runs an op, its arguments being integers, addresses and `bits(float)`. Allocate everything before. */
-  run(op: number, args: ArrayLike<number>, chunks = 1): void {
+  /**
+   * Runs an op, its arguments being integers, addresses and `bits(float)`. Allocate everything before.
+   *
+   * @param chunks Pieces that threads claim: from `chunks`, or a fixed number where the bits depend on it.
+   * @param work With a fixed number of chunks: multiply-adds in all, so that little work stays on this thread.
+   */
+  run(op: number, args: ArrayLike<number>, chunks = 1, work: number = Number.POSITIVE_INFINITY): void {
     const control = this.#control;
     const words = this.ints;
     const start = (control + 256) >>> 2;
     for (let i = 0; i < args.length; i++) words[start + i] = args[i]!;
-    if (chunks > 1 && this.#pool !== undefined && this.#pool.ready > 0) this.#pool.run(op, chunks);
+    const threaded = chunks > 1 && work >= THREADED_WORK && this.#pool !== undefined && this.#pool.ready > 0;
+    if (threaded) this.#pool!.run(op, chunks);
     else this.#exports.alone(control, op, chunks);
   }
 
@@ -165,6 +188,6 @@ export class Runtime {
   /** Stops the workers and gives all memory back. */
   dispose(): void {
     this.#pool?.stop();
-    for (const block of [this.#controlBlock, this.#scratch, this.#tables]) block.free();
+    for (const block of [this.#controlBlock, this.#scratch, this.#tables, this.#workspace]) block.free();
   }
 }
