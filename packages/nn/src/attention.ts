@@ -1,0 +1,147 @@
+import { type Context, FrugalError, foldIn, type Module, type Tree } from '@frugal/tensor';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkInput, checkPositive, checkRate, whereIs } from './checks.ts';
+import { applyChild, childContext } from './context.ts';
+import { type DenseParams, dense } from './dense.ts';
+import { drop } from './dropout.ts';
+import { glorotUniform, type Initializer } from './initializers.ts';
+import { extendCache, openLength } from './kv-cache.ts';
+import { rotary } from './rotary.ts';
+import type { Layer } from './spec.ts';
+
+/** Parameters of `attention`: one projection to queries, keys and values, one of the result. */
+export type AttentionParams<L extends Tree = DenseParams> = { readonly qkv: L; readonly proj: L };
+
+/** A sequence with a mask. */
+export interface AttentionInput {
+  /** [B, T, dim]. */
+  readonly x: tf.Tensor;
+  /** 1 where a position may be attended to, else 0: [B, S] by key, or anything that broadcasts to [B, heads, T, S]. */
+  readonly mask?: tf.Tensor;
+}
+
+/** Options of `attention`. */
+export interface AttentionOptions<L extends Tree = DenseParams> {
+  /** Whether a position sees only itself and what is before it. Default false. */
+  causal?: boolean;
+  /** Whether queries and keys are rotated by their positions; a number sets the base. Default false. */
+  rotary?: boolean | number;
+  /** Heads of keys and values, shared by groups of query heads (arXiv 2305.13245). Default: `heads`. */
+  kvHeads?: number;
+  /** Share of the attention weights dropped in training. Default 0. */
+  dropout?: number;
+  /** Makes the two projections, by name `'qkv'` and `'proj'`. Default `dense`. */
+  linear?: (inFeatures: number, outFeatures: number, name: 'qkv' | 'proj') => Module<L>;
+  /** Default `glorotUniform()`; of the default projections. */
+  weightInit?: Initializer;
+  /** Of the last projection. Default: `weightInit`. */
+  projInit?: Initializer;
+}
+
+/**
+ * Multi-head self-attention: [B, T, dim] → [B, T, dim] (arXiv 1706.03762).
+ *
+ * Per head softmax(q·kᵀ/√d + mask)·v. Where `ctx.state` holds an open cache (`openCache`), earlier keys and values are
+ * attended to and the new ones are appended.
+ *
+ * @param dim Features, a multiple of `heads`.
+ * @throws {FrugalError} On `apply`, for an input of another shape.
+ */
+export function attention<L extends Tree = DenseParams>(
+  dim: number,
+  heads: number,
+  options: AttentionOptions<L> = {},
+): Layer<AttentionParams<L>> & Module<AttentionParams<L>, tf.Tensor | AttentionInput> {
+  const { causal = false, kvHeads = heads, dropout: rate = 0, weightInit = glorotUniform() } = options;
+  checkHeads(dim, heads, kvHeads, options.rotary !== undefined && options.rotary !== false);
+  checkRate('attention', rate);
+  const size = dim / heads;
+  const make =
+    options.linear ??
+    ((inFeatures: number, outFeatures: number, name: string) => {
+      const init = name === 'proj' ? (options.projInit ?? weightInit) : weightInit;
+      return dense(inFeatures, outFeatures, { weightInit: init }) as unknown as Module<L>;
+    });
+  const qkv = make(dim, (heads + 2 * kvHeads) * size, 'qkv');
+  const proj = make(dim, dim, 'proj');
+  const rotate = options.rotary ? rotary(size, options.rotary === true ? undefined : options.rotary) : undefined;
+  const bias = causalBias();
+
+  const run = (params: AttentionParams<L>, x: tf.Tensor, mask: tf.Tensor | undefined, ctx: Context | undefined) => {
+    const [batch, time] = x.shape as [number, number];
+    const past = openLength(ctx);
+    const made = applyChild(qkv, params.qkv, x, ctx, 'qkv', 0);
+    const parts = tf.split(made, [heads * size, kvHeads * size, kvHeads * size], -1);
+    let [q, k, v] = parts.map((part, i) => tf.reshape(part, [batch, time, i === 0 ? heads : kvHeads, size])) as [
+      tf.Tensor,
+      tf.Tensor,
+      tf.Tensor,
+    ];
+    if (rotate) [q, k] = [rotate(q, past ?? 0), rotate(k, past ?? 0)];
+    // Keys lie transposed, [B, heads, size, S]: the product with the queries then needs no transpose, and caches stay so.
+    let [keys, values] = [tf.transpose(k, [0, 2, 3, 1]), tf.transpose(v, [0, 2, 1, 3])];
+    if (past !== undefined) ({ keys, values } = extendCache(ctx!, keys, values));
+    q = tf.transpose(tf.mul(q, 1 / Math.sqrt(size)), [0, 2, 1, 3]);
+    let scores = tf.matMul(q, repeatHeads(keys, heads / kvHeads));
+    if (causal && time > 1) scores = tf.add(scores, bias(time, keys.shape[3]!));
+    if (mask) scores = tf.add(scores, maskBias(mask, scores.shape, ctx));
+    const weights = drop(tf.softmax(scores), rate, childContext(ctx, '', 2));
+    const mixed = tf.transpose(tf.matMul(weights, repeatHeads(values, heads / kvHeads)), [0, 2, 1, 3]);
+    return applyChild(proj, params.proj, tf.reshape(mixed, [batch, time, dim]), ctx, 'proj', 1);
+  };
+
+  return {
+    spec: { kind: 'attention', dim, heads, causal },
+    init: (key) => ({ qkv: qkv.init(foldIn(key, 0)), proj: proj.init(foldIn(key, 1)) }),
+    apply(params: AttentionParams<L>, input: tf.Tensor | AttentionInput, ctx?: Context) {
+      const { x, mask } = input instanceof tf.Tensor ? { x: input, mask: undefined } : input;
+      checkInput('attention', x, { rank: 3, last: dim }, ctx);
+      return tf.tidy(() => run(params, x, mask, ctx));
+    },
+  };
+}
+
+function checkHeads(dim: number, heads: number, kvHeads: number, rotated: boolean): void {
+  checkPositive('attention', { dim, heads, kvHeads });
+  if (dim % heads !== 0 || heads % kvHeads !== 0) {
+    const got = `dim ${dim}, heads ${heads}, kvHeads ${kvHeads}`;
+    throw new FrugalError('BAD_OPTION', `attention: heads must divide dim, and kvHeads heads; got ${got}.`);
+  }
+  if (rotated && (dim / heads) % 2 !== 0) {
+    throw new FrugalError('BAD_OPTION', `attention: rotary needs an even dim ÷ heads, got ${dim / heads}.`);
+  }
+}
+
+/** [B, kvHeads, a, b] → [B, kvHeads · times, a, b], each head `times` in a row. */
+function repeatHeads(x: tf.Tensor, times: number): tf.Tensor {
+  if (times === 1) return x;
+  const [batch, heads, a, b] = x.shape as [number, number, number, number];
+  const copies = tf.tile(tf.reshape(x, [batch * heads, 1, a * b]), [1, times, 1]);
+  return tf.reshape(copies, [batch, heads * times, a, b]);
+}
+
+const forbidden = -1e9;
+
+/** −1e9 where key s lies after query t, whose positions end together; the last table is kept on the host. */
+function causalBias(): (queries: number, keys: number) => tf.Tensor2D {
+  let made: { queries: number; keys: number; values: Float32Array } | undefined;
+  return (queries, keys) => {
+    if (made?.queries !== queries || made.keys !== keys) {
+      const values = new Float32Array(queries * keys);
+      for (let t = 0; t < queries; t++) values.fill(forbidden, t * keys + (keys - queries) + t + 1, (t + 1) * keys);
+      made = { queries, keys, values };
+    }
+    return tf.tensor2d(made.values, [queries, keys]);
+  };
+}
+
+function maskBias(mask: tf.Tensor, scores: number[], ctx: Context | undefined): tf.Tensor {
+  const [batch, , , keys] = scores as [number, number, number, number];
+  const byKey = mask.rank === 2 && mask.shape[0] === batch && mask.shape[1] === keys;
+  const wide = byKey ? tf.reshape(mask, [batch, 1, 1, keys]) : mask;
+  if (wide.rank > 4 || wide.shape.some((n, i) => n !== 1 && n !== scores[4 - wide.rank + i])) {
+    const want = `[B, S] or what broadcasts to [${scores}]`;
+    throw new FrugalError('BAD_SHAPE', `${whereIs('attention', ctx)} takes a mask of ${want}, got [${mask.shape}].`);
+  }
+  return tf.mul(tf.sub(1, tf.cast(wide, 'float32')), forbidden);
+}

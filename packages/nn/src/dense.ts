@@ -1,0 +1,63 @@
+import { foldIn } from '@frugal/tensor';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkInput, checkPositive } from './checks.ts';
+import { heNormal, type Initializer, zeros } from './initializers.ts';
+import type { Affine } from './params.ts';
+import type { Layer } from './spec.ts';
+
+/** Parameters of `dense`: `weight` [in, out] and, unless left out, `bias` [out]. */
+export type DenseParams<B extends boolean = true> = Affine<tf.Tensor2D, B>;
+
+/** Options of `dense`. */
+export interface DenseOptions<B extends boolean = true> {
+  /** Whether a bias is added. Default true. */
+  bias?: B;
+  /** Default `heNormal()`. */
+  weightInit?: Initializer;
+  /** Default `zeros()`. */
+  biasInit?: Initializer;
+}
+
+/**
+ * A fully connected layer over the last axis: y = x · weight + bias.
+ *
+ * [..., in] → [..., out]. The weight is [in, out] (PyTorch stores its transpose).
+ *
+ * @throws {FrugalError} On `apply`, if the last axis of the input is not `inFeatures`.
+ */
+export function dense<const B extends boolean = true>(
+  inFeatures: number,
+  outFeatures: number,
+  options: DenseOptions<B> = {},
+): Layer<DenseParams<B>> {
+  const { bias = true, weightInit = heNormal(), biasInit = zeros() } = options;
+  checkPositive('dense', { inFeatures, outFeatures });
+  const fans = { fanIn: inFeatures, fanOut: outFeatures };
+  return {
+    spec: { kind: 'dense', inFeatures, outFeatures, bias },
+    init(key) {
+      const weight = weightInit(foldIn(key, 0), [inFeatures, outFeatures], fans);
+      return (bias ? { weight, bias: biasInit(foldIn(key, 1), [outFeatures], fans) } : { weight }) as DenseParams<B>;
+    },
+    apply(params, x, ctx) {
+      checkInput('dense', x, { last: inFeatures }, ctx);
+      return linear(x, params);
+    },
+  };
+}
+
+/**
+ * x · weight (+ bias) over the last axis, as one product of matrices whatever the rank of `x`.
+ *
+ * @param x [..., in].
+ * @returns [..., out].
+ */
+export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tensor }): tf.Tensor {
+  return tf.tidy(() => {
+    const { weight, bias } = params;
+    const [inFeatures, outFeatures] = weight.shape as [number, number];
+    const rows = tf.reshape(x, [x.size / inFeatures, inFeatures]) as tf.Tensor2D;
+    const y = tf.fused.matMul({ a: rows, b: weight as tf.Tensor2D, ...(bias && { bias }) });
+    return tf.reshape(y, [...x.shape.slice(0, -1), outFeatures]);
+  });
+}
