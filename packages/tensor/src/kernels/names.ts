@@ -6,7 +6,8 @@
  * **Inputs** come as a named map, or as an array where the interface below is an array type (as tfjs's `Concat` does).
  * **Donated** inputs may be reused for the output: a kernel that finds a single reference to their data writes in
  * place and returns the same `dataId` with one more reference, otherwise it allocates. Whoever calls the kernel
- * disposes donated tensors afterwards and never reads them again. Everything else is read only.
+ * disposes donated tensors afterwards and never reads them again; of a `tf.Variable` only the value is donated, and its
+ * owner assigns the output to it. Everything else is read only.
  */
 export const KernelName = {
   RandomBits: 'FrugalRandomBits',

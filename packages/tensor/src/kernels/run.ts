@@ -64,9 +64,9 @@ export function differentiable(
   });
 }
 
-/** Runs `make` in a tidy, then frees what was donated to it (where it is not handed back). */
+/** Runs `make` in a tidy, then frees what was donated to it; a variable is left to its owner, who assigns the result. */
 export function donating<T extends tf.TensorContainer>(donated: readonly tf.Tensor[], make: () => T): T {
   const made = tf.tidy(make);
-  for (const tensor of new Set(donated)) tensor.dispose();
+  for (const tensor of new Set(donated)) if (!(tensor instanceof tf.Variable)) tensor.dispose();
   return made;
 }

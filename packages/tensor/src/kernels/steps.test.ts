@@ -214,4 +214,20 @@ describeEachBackend('optimizer steps', () => {
       tf.dispose([p, g, m]);
     });
   });
+
+  it('leave a variable to its owner, who assigns the result', async () => {
+    await expectNoLeak(async () => {
+      const start = tf.tensor1d([1, 2]);
+      const variable = tf.variable(start);
+      start.dispose();
+      const g = tf.tensor1d([1, 1]);
+      for (let i = 0; i < 3; i++) {
+        const [moved] = sgdStep({ params: [variable], grads: [g] }, { learningRate: 0.25 }).params;
+        variable.assign(moved as tf.Tensor1D);
+        moved!.dispose();
+      }
+      await expectClose(variable, [0.25, 1.25]);
+      tf.dispose([variable, g]);
+    });
+  });
 });
