@@ -1,9 +1,10 @@
-import type { GradientTransformation } from '@frugal/tensor';
+import { type GradientTransformation, lionStep, treeLeaves, treeUnflatten } from '@frugal/tensor';
 import type { Rate } from '../schedules/index.ts';
 import { type ChainState, chain } from '../transforms/chain.ts';
 import { addDecayedWeights, type DecayOptions } from '../transforms/decay.ts';
-import { type ScaleByLionOptions, scaleByLion } from '../transforms/moments.ts';
+import { type ScaleByLionOptions, scaleByLion, type TraceState } from '../transforms/moments.ts';
 import { scaleByLearningRate } from '../transforms/scale.ts';
+import { withStepKernel } from './fused.ts';
 
 /** Options of `lion`. */
 export interface LionOptions extends ScaleByLionOptions, DecayOptions {
@@ -17,9 +18,15 @@ export interface LionOptions extends ScaleByLionOptions, DecayOptions {
  * Every number moves by learningRate, so that wants to be 3–10 times smaller than Adam's, and the decay as much larger.
  */
 export function lion(learningRate: Rate, options: LionOptions = {}): GradientTransformation<ChainState> {
-  return chain(
-    scaleByLion(options),
-    addDecayedWeights(options.weightDecay ?? 0, options),
+  const { beta1 = 0.9, beta2 = 0.99, weightDecay = 0, mask } = options;
+  const composed = chain(
+    scaleByLion({ beta1, beta2 }),
+    addDecayedWeights(weightDecay, options),
     scaleByLearningRate(learningRate),
   );
+  return withStepKernel(composed, { learningRate, weightDecay, mask }, ({ params, grads, options: numbers }, state) => {
+    const { m } = state[0] as TraceState;
+    const next = lionStep({ params, grads, m: treeLeaves(m) }, { ...numbers, beta1, beta2 });
+    return [next.params, [{ m: treeUnflatten(m, next.m) }, {}, {}]];
+  });
 }
