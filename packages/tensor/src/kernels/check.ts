@@ -45,10 +45,10 @@ export function checkRows(kernel: string, rows: Int32Array, count: number): void
   if (!(rows instanceof Int32Array)) {
     throw new KernelArgumentError(kernel, 'rows', 'must be an Int32Array: it is read on the host.');
   }
-  for (const [i, row] of rows.entries()) {
-    if (row < 0 || row >= count) {
-      throw new KernelArgumentError(kernel, `rows[${i}]`, `must be a row in [0, ${count}), got ${row}.`);
-    }
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    if (row >= 0 && row < count) continue;
+    throw new KernelArgumentError(kernel, `rows[${i}]`, `must be a row in [0, ${count}), got ${row}.`);
   }
 }
 

@@ -1,7 +1,14 @@
 export { KernelArgumentError } from './check.ts';
+export { type ConvReluPoolOptions, convReluPool } from './conv-relu-pool.ts';
+export { gelu, geluGrad } from './gelu.ts';
+export { type LayerNormOptions, layerNorm, layerNormGrad } from './layer-norm.ts';
+export { type MatMulAccumulateOptions, matMulAccumulate, matMulTangent, type TransposeOptions } from './matmul.ts';
 export { KernelName } from './names.ts';
 export { type AddNoiseOptions, addNoise } from './noise.ts';
+export { gatherRows, type ScatterAddRowsOptions, scatterAddRows } from './rows.ts';
 export { hasKernel } from './run.ts';
+export { type SegmentMatMulOptions, segmentMatMul, segmentMatMulWeightGrad } from './segments.ts';
+export { softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 export {
   type AdamStepOptions,
   type AdamStepTensors,

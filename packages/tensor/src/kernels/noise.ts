@@ -24,7 +24,7 @@ export function addNoise(p: tf.Tensor, key: Key, options: AddNoiseOptions): tf.T
   const { scale, noise, offset = 0 } = options;
   checkFloats(KernelName.AddNoise, 'p', p);
   checkFinite(KernelName.AddNoise, { scale });
-  return donating([p], () => {
+  return donating(KernelName.AddNoise, [p], [], () => {
     if (hasKernel(KernelName.AddNoise)) {
       return runKernel(KernelName.AddNoise, { p }, { hi: key.hi, lo: key.lo, offset, scale, noise })[0]!;
     }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { KernelArgumentError } from './check.ts';
 import type { KernelName } from './names.ts';
 
 /** Whether the current backend has a kernel of its own under this name. */
@@ -64,9 +65,28 @@ export function differentiable(
   });
 }
 
-/** Runs `make` in a tidy, then frees what was donated to it; a variable is left to its owner, who assigns the result. */
-export function donating<T extends tf.TensorContainer>(donated: readonly tf.Tensor[], make: () => T): T {
+/**
+ * Runs `make` in a tidy, then frees what was donated to it; a variable is left to its owner, who assigns the result.
+ *
+ * A donated tensor may be written in place, so it must stand at one place among the arguments; clones may stand elsewhere.
+ *
+ * @throws {KernelArgumentError} If it does not.
+ */
+export function donating<T extends tf.TensorContainer>(
+  kernel: string,
+  donated: readonly tf.Tensor[],
+  others: readonly tf.Tensor[],
+  make: () => T,
+): T {
+  const seen = new Set(donated);
+  if (seen.size < donated.length || others.some((other) => seen.has(other))) {
+    throw new KernelArgumentError(
+      kernel,
+      'a donated tensor',
+      'stands twice among the arguments. Pass clones (tf.clone).',
+    );
+  }
   const made = tf.tidy(make);
-  for (const tensor of new Set(donated)) if (!(tensor instanceof tf.Variable)) tensor.dispose();
+  for (const tensor of donated) if (!(tensor instanceof tf.Variable)) tensor.dispose();
   return made;
 }

@@ -75,17 +75,6 @@ function check(kernel: string, lists: Lists, { decays, ...options }: SgdStepOpti
   checkFinite(kernel, Object.fromEntries(decays.map((decay, i) => [`decays[${i}]`, decay])));
 }
 
-/** A donated tensor may be written in place: it must stand at one place only. */
-function checkDistinct(kernel: string, donated: readonly tf.Tensor[], grads: readonly tf.Tensor[]): void {
-  const seen = new Set(donated);
-  if (seen.size === donated.length && !grads.some((grad) => seen.has(grad))) return;
-  throw new KernelArgumentError(
-    kernel,
-    'a donated tensor',
-    'stands twice among the arguments. Pass clones (tf.clone).',
-  );
-}
-
 /**
  * Runs a step kernel over whole lists, or `one` per parameter; returns [params, ...slots] as lists.
  *
@@ -103,16 +92,15 @@ function step(
   const count = params.length;
   const { gradScale = 1, decays = params.map(() => 0) } = options;
   const donated = [...params, ...slotLists.flat()];
-  checkDistinct(name, donated, grads);
   const columns = Array.from({ length: 1 + slotLists.length }, (_, column) => column);
   if (count > 0 && hasKernel(name)) {
     const inputs = [...params, ...grads, ...slotLists.flat()];
     const attrs = { ...options, count, gradScale, decays: [...decays] };
-    const outputs = donating(donated, () => runKernel(name, inputs, attrs));
+    const outputs = donating(name, donated, grads, () => runKernel(name, inputs, attrs));
     return columns.map((column) => outputs.slice(column * count, (column + 1) * count));
   }
   const slotsOf = (i: number): tf.Tensor[] => slotLists.map((slot) => slot[i]!);
-  const rows = donating(donated, () =>
+  const rows = donating(name, donated, grads, () =>
     params.map((p, i) => tf.tidy(() => one(p, scaled(grads[i]!, gradScale), decays[i]!, slotsOf(i)))),
   );
   return columns.map((column) => rows.map((row) => row[column]!));
