@@ -120,6 +120,24 @@ export {
 export type * from './seams/index.ts';
 export { createState, type ModuleState } from './state.ts';
 export {
+  type BootstrapOptions,
+  bootstrapInterval,
+  giniIndex,
+  hoyerSparsity,
+  hypervolume,
+  type Interval,
+  kendallTau,
+  mean,
+  type Objectives,
+  type ParetoOptions,
+  paretoFront,
+  ranks,
+  spearman,
+  standardDeviation,
+  type WilsonOptions,
+  wilsonInterval,
+} from './stats/index.ts';
+export {
   assertSameStructure,
   isStructured,
   isTensor,
