@@ -2,7 +2,7 @@ export { normals } from './arrays.ts';
 export { describeEachBackend } from './backends.ts';
 export { expectClose, largestDifference } from './close.ts';
 export { type Conformance, itConforms } from './conformance.ts';
-export { type GradientCase, gradientCases, type Verdict } from './gradients/index.ts';
+export { type GradientCase, gradientCases, type Verdict } from './gradient-cases/index.ts';
 export { type ExpectGradientOptions, expectGradient, normalTensor } from './gradients.ts';
 export { layerOutput } from './layers.ts';
 export { expectNoLeak } from './leaks.ts';

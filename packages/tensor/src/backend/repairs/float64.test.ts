@@ -3,13 +3,13 @@
 
 import type * as Tfjs from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { GradientCase, Verdict } from '../../../../../tests/support/gradients/index.ts';
+import type { GradientCase, Verdict } from '../../../../../tests/support/gradient-cases/index.ts';
 
 globalThis.Float32Array = Float64Array as never;
 const tf: typeof Tfjs = await import('@tensorflow/tfjs-core');
 await import('@tensorflow/tfjs-backend-cpu');
 await import('@tensorflow/tfjs-layers');
-const { gradientCases } = await import('../../../../../tests/support/gradients/index.ts');
+const { gradientCases } = await import('../../../../../tests/support/gradient-cases/index.ts');
 
 const STEP = 1e-5;
 // tfjs's erf is a polynomial good to 1e-7, so its differences are not its derivative.
