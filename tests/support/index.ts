@@ -1,10 +1,12 @@
 export { normals } from './arrays.ts';
 export { describeEachBackend } from './backends.ts';
+export { bitsOf } from './bits.ts';
 export { expectClose, largestDifference } from './close.ts';
 export { type Conformance, itConforms } from './conformance.ts';
 export { type GradientCase, gradientCases, type Verdict } from './gradient-cases/index.ts';
 export { type ExpectGradientOptions, expectGradient, normalTensor } from './gradients.ts';
 export { layerOutput } from './layers.ts';
 export { expectNoLeak } from './leaks.ts';
+export { type NoisyBatch, type NoisyParams, noisyExamples, noisyNet } from './noisy-net.ts';
 export { packageNames, type Readme, readReadme, root } from './readme.ts';
 export { onShapes } from './shape-backend.ts';

@@ -1,4 +1,15 @@
 export {
+  CheckpointError,
+  type CheckpointFault,
+  type CheckpointInfo,
+  type CheckpointStore,
+  type Json,
+  type LoadCheckpointOptions,
+  type LoadedCheckpoint,
+  loadCheckpoint,
+  memoryStore,
+} from './checkpoint/index.ts';
+export {
   type AsDatasetOptions,
   asDataset,
   type BatchOptions,
@@ -15,6 +26,18 @@ export {
   type Values,
 } from './data/index.ts';
 export { backprop } from './estimators/index.ts';
+export { type Culprit, type Finding, type GuardOptions, NonFiniteError } from './guards/index.ts';
+export {
+  type CheckpointOptions,
+  type Evaluate,
+  type EvaluateOptions,
+  type Hook,
+  type HookState,
+  type Listener,
+  type LiveRun,
+  type TrainOptions,
+  train,
+} from './loop/index.ts';
 export {
   absoluteError,
   type CrossEntropyOptions,

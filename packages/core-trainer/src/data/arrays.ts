@@ -36,7 +36,7 @@ function toRows(name: string, column: Column): Rows {
   const width = shape.reduce((product, size) => product * size, 1);
   const values = Float32Array.from(tf.util.flatten(column as number[]));
   if (values.length !== width * (column as Nested).length) {
-    throw new FrugalError('BAD_ARGUMENT', `columns.${name} has rows of different lengths. Pad them to one length.`);
+    throw new FrugalError('INVALID_ARGUMENT', `columns.${name} has rows of different lengths. Pad them to one length.`);
   }
   return { values, shape, dtype: 'float32', width };
 }
@@ -60,7 +60,7 @@ function gather({ values, width }: Rows, start: number, end: number, order: Uint
  * Lists and `Float32Array`s become float32, the others int32, unless `dtype` says otherwise. A batch has the columns'
  * names with tensors `[B, ...shape]`. Nothing is copied until a batch is made; the arrays must not change meanwhile.
  *
- * @throws {FrugalError} `BAD_ARGUMENT` if the columns do not have the same number of examples, or a count is out of range.
+ * @throws {FrugalError} `INVALID_ARGUMENT` if the columns do not have the same number of examples, or a count is out of range.
  */
 export function fromArrays<C extends Readonly<Record<string, Column>>>(
   columns: C,
@@ -71,7 +71,7 @@ export function fromArrays<C extends Readonly<Record<string, Column>>>(
   const size = rows.length === 0 ? 0 : rows[0]![1].values.length / rows[0]![1].width;
   if (rows.some(([, { values, width }]) => values.length !== size * width) || !Number.isInteger(size)) {
     throw new FrugalError(
-      'BAD_ARGUMENT',
+      'INVALID_ARGUMENT',
       `columns must have the same whole number of examples, got ${sizes.join(', ')}. Check each column's shape.`,
     );
   }

@@ -1,6 +1,6 @@
 import type { Dataset, Tree } from '@frugal/tensor';
+import { checkNumber } from '../arguments.ts';
 import { disposeBatch } from './batch.ts';
-import { checkCount } from './checks.ts';
 
 /** Reads up to `depth` batches ahead of the consumer; what nobody took is freed. */
 export async function* readAhead<B>(batches: AsyncIterable<B>, depth: number): AsyncGenerator<B, void, undefined> {
@@ -35,7 +35,7 @@ export async function* readAhead<B>(batches: AsyncIterable<B>, depth: number): A
  * Data in memory gains nothing by it. Memory: `depth` more batches.
  */
 export function prefetch<B extends Tree>(dataset: Dataset<B>, depth = 2): Dataset<B> {
-  checkCount('depth', depth);
+  checkNumber('depth', depth, { min: 1, integer: true });
   return {
     size: dataset.size,
     batchSize: dataset.batchSize,

@@ -1,5 +1,5 @@
 import { type Dataset, FrugalError, foldIn, randomPermutation } from '@frugal/tensor';
-import { checkCount } from './checks.ts';
+import { checkNumber } from '../arguments.ts';
 
 /** How examples in memory become batches. */
 export interface BatchOptions {
@@ -18,12 +18,12 @@ export function rowDataset<B>(
   assemble: (start: number, end: number, order: Uint32Array | undefined) => B,
 ): Dataset<B> {
   const { batchSize, shuffle = true, dropRemainder = false } = options;
-  checkCount('the number of examples', size);
-  checkCount('batchSize', batchSize);
+  checkNumber('the number of examples', size, { min: 1, integer: true });
+  checkNumber('batchSize', batchSize, { min: 1, integer: true });
   const batchesPerEpoch = dropRemainder ? Math.floor(size / batchSize) : Math.ceil(size / batchSize);
   if (batchesPerEpoch === 0) {
     throw new FrugalError(
-      'BAD_ARGUMENT',
+      'INVALID_ARGUMENT',
       `batchSize is ${batchSize}, there are ${size} examples, and dropRemainder drops them all. Lower batchSize.`,
     );
   }
@@ -32,7 +32,7 @@ export function rowDataset<B>(
     batchSize,
     batchesPerEpoch,
     async *batches({ key, epoch, from = 0 }) {
-      checkCount('from', from, 0);
+      checkNumber('from', from, { min: 0, integer: true });
       const order = shuffle ? randomPermutation(foldIn(key, epoch), size) : undefined;
       for (let batch = from; batch < batchesPerEpoch; batch++) {
         yield assemble(batch * batchSize, Math.min(size, (batch + 1) * batchSize), order);

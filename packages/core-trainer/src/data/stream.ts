@@ -1,6 +1,6 @@
 import { type Dataset, FrugalError, fillIntegers, foldIn, type Key } from '@frugal/tensor';
+import { checkNumber } from '../arguments.ts';
 import { disposeBatch } from './batch.ts';
-import { checkCount } from './checks.ts';
 
 /**
  * Batches that come as they come: an async iterable (for one epoch), or a function that opens one for each epoch.
@@ -64,9 +64,9 @@ export function asDataset<B>(
   open: (epoch: number, key: Key) => AsyncIterable<B>,
   { size, batchSize, batchesPerEpoch = Math.ceil(size / batchSize) }: AsDatasetOptions,
 ): Dataset<B> {
-  checkCount('size', size);
-  checkCount('batchSize', batchSize);
-  checkCount('batchesPerEpoch', batchesPerEpoch);
+  checkNumber('size', size, { min: 1, integer: true });
+  checkNumber('batchSize', batchSize, { min: 1, integer: true });
+  checkNumber('batchesPerEpoch', batchesPerEpoch, { min: 1, integer: true });
   return {
     size,
     batchSize,
@@ -97,7 +97,7 @@ export function shuffleStream<B>(
   size: number,
   key: Key,
 ): (epoch: number) => AsyncGenerator<B, void, undefined> {
-  checkCount('size', size);
+  checkNumber('size', size, { min: 1, integer: true });
   return async function* shuffled(epoch) {
     const epochKey = foldIn(key, epoch);
     const waiting: B[] = [];

@@ -9,7 +9,7 @@ import { type BatchOptions, rowDataset } from './rows.ts';
  *
  * @param examples A tree of tensors `[N, …]`. It stays the caller's and must live as long as the dataset is used.
  * @returns Batches of the same structure, `[B, …]` each.
- * @throws {FrugalError} `BAD_ARGUMENT` if the first axes differ or a count is out of range.
+ * @throws {FrugalError} `INVALID_ARGUMENT` if the first axes differ or a count is out of range.
  */
 export function fromTensors<T extends Tree>(examples: T, options: BatchOptions): Dataset<T> {
   const leaves = treeEntries(examples as Tree) as [string, tf.Tensor][];
@@ -18,7 +18,7 @@ export function fromTensors<T extends Tree>(examples: T, options: BatchOptions):
   if (odd !== undefined) {
     const [path, leaf] = odd;
     throw new FrugalError(
-      'BAD_ARGUMENT',
+      'INVALID_ARGUMENT',
       `examples: '${path}' has shape [${leaf.shape}], '${leaves[0]![0]}' has ${size} rows. The first axis must be equal.`,
     );
   }

@@ -34,9 +34,11 @@ export type Event =
       metrics: Record<string, number>;
     };
 
-/** How a run ended. The caller owns `params`, `state` and `optimizer`. */
+/** How a run ended. The caller owns all tensors in it. */
 export interface RunResult<P extends Tree = Tree> {
   params: P;
+  /** The parameters to evaluate and to ship, where they are not the trained ones: averaged, schedule-free. */
+  evaluationParams?: P;
   /** State of the optimizer. */
   optimizer: Tree;
   /** State of the modules, by path. */

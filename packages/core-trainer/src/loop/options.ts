@@ -1,0 +1,126 @@
+import {
+  type Context,
+  type Dataset,
+  FrugalError,
+  type GradientEstimator,
+  type GradientTransformation,
+  type Key,
+  type LossFunction,
+  type Meter,
+  type Tree,
+} from '@frugal/tensor';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { checkNumber } from '../arguments.ts';
+import type { CheckpointStore } from '../checkpoint/index.ts';
+import type { Stream } from '../data/index.ts';
+import type { GuardOptions } from '../guards/index.ts';
+import type { WithAverageOptions } from '../transforms/index.ts';
+import type { Hook, Listener } from './hook.ts';
+
+/** Measures parameters on data that they are not trained on; `params` stay the loop's. */
+export type Evaluate<P extends Tree> = (
+  params: P,
+  ctx: Context,
+) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>;
+
+/** When to evaluate; always at the end too. */
+export interface EvaluateOptions<P extends Tree> {
+  run: Evaluate<P>;
+  /** Default 1, unless `everySteps` is given. */
+  everyEpochs?: number;
+  everySteps?: number;
+}
+
+/** Where, when and how many checkpoints are written. */
+export interface CheckpointOptions {
+  store: CheckpointStore;
+  /**
+   * Go on from the newest good checkpoint where there is one (true), or start over (false: the old ones go as soon as
+   * a new one is safe). Without it, a store that holds checkpoints is refused.
+   */
+  resume?: boolean;
+  /** Default 1, unless `everySteps` is given. */
+  everyEpochs?: number;
+  everySteps?: number;
+  /** The newest ones that are kept, at least 1. Default 2. */
+  keep?: number;
+}
+
+/** What `train` needs to know. */
+export interface TrainOptions<P extends Tree, B> {
+  /** Makes the first parameters, e.g. a `Module`. */
+  model: { init(key: Key): P };
+  /** One value per example. */
+  loss: LossFunction<P, B>;
+  optimizer: GradientTransformation;
+  /** A `Dataset`, or batches as they come (then the run cannot be resumed). The loop frees each batch. */
+  data: Dataset<B> | Stream<B>;
+  /** Everything random in the run follows from it: parameters, order of the data, dropout. */
+  key: Key;
+  /** How the gradient is found. Default `backprop()`. */
+  estimator?: GradientEstimator;
+  /** Passes over the data. At least one of `epochs` and `steps` is needed. */
+  epochs?: number;
+  /** Updates to make in all. */
+  steps?: number;
+  /** Parameters to start from instead of fresh ones, copied; e.g. for fine-tuning. */
+  params?: P;
+  /** Module state to start from, copied. */
+  state?: Readonly<Record<string, Tensor>>;
+  evaluate?: Evaluate<P> | EvaluateOptions<P>;
+  checkpoint?: CheckpointOptions;
+  /** What to do about NaN and infinity. Default `{ nonFinite: 'stop' }`. */
+  guards?: GuardOptions;
+  /** Keeps an exponential moving average of the parameters; a number is its decay per step. */
+  ema?: number | WithAverageOptions;
+  hooks?: readonly Hook[];
+  listeners?: readonly Listener[];
+  /** Ends the run after the current step. */
+  signal?: AbortSignal;
+  /** Counts what the steps cost; totals come with the `epoch` and `end` events. */
+  meter?: Meter;
+  /**
+   * Losses are read from the device every so many steps, together. Default 1 where reading is free (cpu, wasm,
+   * tensorflow), else 10.
+   */
+  readEvery?: number;
+  /** Milliseconds of work after which other tasks of the thread get their turn. Default 16. */
+  yieldEvery?: number;
+}
+
+function checkCadence(name: string, options: { everyEpochs?: number; everySteps?: number }): void {
+  const positive = { min: 1, integer: true };
+  if (options.everyEpochs !== undefined) checkNumber(`${name}.everyEpochs`, options.everyEpochs, positive);
+  if (options.everySteps !== undefined) checkNumber(`${name}.everySteps`, options.everySteps, positive);
+}
+
+/** @throws {FrugalError} `INVALID_ARGUMENT`, before anything has happened. */
+export function checkTrainOptions<P extends Tree, B>(options: TrainOptions<P, B>): void {
+  const { epochs, steps, evaluate, checkpoint, hooks = [], readEvery = 1, yieldEvery = 16, guards = {} } = options;
+  const positive = { min: 1, integer: true };
+  if (epochs === undefined && steps === undefined) {
+    throw new FrugalError('INVALID_ARGUMENT', 'train needs epochs or steps, and got neither. Pass epochs: 1.');
+  }
+  if (epochs !== undefined) checkNumber('epochs', epochs, { ...positive, min: 0 });
+  if (steps !== undefined) checkNumber('steps', steps, { ...positive, min: 0 });
+  checkNumber('readEvery', readEvery, positive);
+  checkNumber('yieldEvery', yieldEvery, { min: 0 });
+  if (typeof evaluate === 'object') checkCadence('evaluate', evaluate);
+  if (checkpoint !== undefined) {
+    checkCadence('checkpoint', checkpoint);
+    checkNumber('checkpoint.keep', checkpoint.keep ?? 2, positive);
+  }
+  checkNumber('guards.snapshotEvery', guards.snapshotEvery ?? 100, positive);
+  checkNumber('guards.limit', guards.limit ?? 1, { ...positive, min: 0 });
+  if (guards.nonFinite === 'skip' && readEvery > 1) {
+    throw new FrugalError(
+      'INVALID_ARGUMENT',
+      `guards.nonFinite 'skip' has to know the loss before the update, and readEvery is ${readEvery}. Leave readEvery out.`,
+    );
+  }
+  const names = hooks.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) {
+    throw new FrugalError('INVALID_ARGUMENT', `hooks: two are called '${twice}'. Give each a name of its own.`);
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  type Estimate,
+  foldIn,
+  type GradientEstimator,
+  type GradientTransformation,
+  type Key,
+  type LossFunction,
+  type Meter,
+  split,
+  type Tree,
+  treeDispose,
+} from '@frugal/tensor';
+import * as tf from '@tensorflow/tfjs-core';
+import { takeStep } from '../transforms/index.ts';
+import type { Progress } from './progress.ts';
+
+/** One training step in its two halves, so that a guard can stand between them. */
+export class Stepper<P extends Tree, B> {
+  readonly #loss: LossFunction<P, B>;
+  readonly #estimator: GradientEstimator;
+  readonly #optimizer: GradientTransformation;
+  readonly #key: Key;
+  readonly #meter: Meter | undefined;
+
+  constructor(parts: {
+    loss: LossFunction<P, B>;
+    estimator: GradientEstimator;
+    optimizer: GradientTransformation;
+    key: Key;
+    meter: Meter | undefined;
+  }) {
+    this.#loss = parts.loss;
+    this.#estimator = parts.estimator;
+    this.#optimizer = parts.optimizer;
+    this.#key = parts.key;
+    this.#meter = parts.meter;
+  }
+
+  #metered<R>(f: () => R): R {
+    return this.#meter === undefined ? f() : this.#meter.run(f);
+  }
+
+  #keys(step: number): [gradient: Key, update: Key] {
+    return split(foldIn(this.#key, step));
+  }
+
+  /** The loss and the gradient on a batch; module state moves on. The caller owns the estimate. */
+  estimate({ params, state, step }: Progress<P>, batch: B): Estimate {
+    const [key] = this.#keys(step);
+    return this.#metered(() => this.#estimator(this.#loss, params, batch, key, { train: true, state }));
+  }
+
+  /** Updates the parameters; the estimate and the batch stay. */
+  apply(progress: Progress<P>, batch: B, { loss, grads }: Estimate): void {
+    const { params, optimizer, state, step } = progress;
+    const [gradientKey, key] = this.#keys(step);
+    const evaluate = (at: Tree): tf.Scalar => {
+      const scratch = state.clone();
+      const ctx = { train: true, key: gradientKey, state: scratch };
+      try {
+        return tf.tidy(() => tf.mean(this.#loss(at as P, batch, ctx)));
+      } finally {
+        scratch.dispose();
+      }
+    };
+    const extra = { step, loss, key, evaluate };
+    const [moved, next] = this.#metered(() => takeStep(this.#optimizer, grads, optimizer, params, extra));
+    progress.params = moved;
+    progress.optimizer = next;
+    progress.step = step + 1;
+  }
+}
+
+/** Frees what an estimator returned. */
+export function disposeEstimate({ loss, grads }: Estimate): void {
+  loss.dispose();
+  treeDispose(grads);
+}
