@@ -19,8 +19,8 @@ const perOutput =
   (_inputs, _attrs, [y]) =>
     steps * y!.size;
 
-/** A normal number: table lookup by bits, one multiply-add between entries. */
-const NORMAL = 2;
+/** A normal number: half of the 30 steps of Box–Muller for a pair (docs/random.md). */
+const NORMAL = 15;
 
 /** Steps per parameter, with two more (decay · p, added) where the parameter decays. */
 const optimizerStep =
