@@ -1,16 +1,7 @@
 // Softmax over rows, and cross-entropy with its gradient.
 import { exp4, log4 } from './math';
-import { bytes, int, lanesMax, lanesSum, ptr, share } from './prelude';
-
-/** The largest element of a row; NaN where there is one. */
-export function rowMax(x: usize, n: i32): f32 {
-  let best = f32x4.splat(-Infinity);
-  let i = 0;
-  for (; i + 4 <= n; i += 4) best = f32x4.max(best, v128.load(x + bytes(i)));
-  let top = lanesMax(best);
-  for (; i < n; i++) top = max(top, load<f32>(x + bytes(i)));
-  return top;
-}
+import { bytes, int, lanesSum, ptr, share } from './prelude';
+import { lineMax } from './reduce';
 
 /** out ← e^(x − shift); returns the sum. */
 function exponentials(x: usize, n: i32, shift: f32, out: usize): f32 {
@@ -44,7 +35,7 @@ export function opSoftmax(g: usize, chunk: i32, chunks: i32, thread: i32): void 
   const last = share(rows, 1, chunk + 1, chunks);
   for (let i = share(rows, 1, chunk, chunks); i < last; i++) {
     const o = <usize>i * bytes(n), x = ptr(g, 2) + o, out = ptr(g, 3) + o;
-    scaleRow(out, n, 1 / exponentials(x, n, rowMax(x, n), out));
+    scaleRow(out, n, 1 / exponentials(x, n, lineMax(x, n), out));
   }
 }
 
@@ -55,7 +46,7 @@ export function opSoftmaxCrossEntropy(g: usize, chunk: i32, chunks: i32, thread:
   for (let i = share(rows, 1, chunk, chunks); i < last; i++) {
     const o = <usize>i * bytes(n), x = ptr(g, 2) + o, out = ptr(g, 5) + o;
     const label = bytes(int(ptr(g, 3), i));
-    const top = rowMax(x, n);
+    const top = lineMax(x, n);
     const sum = exponentials(x, n, top, out);
     store<f32>(ptr(g, 4) + bytes(i), f32x4.extract_lane(log4(f32x4.splat(sum)), 0) + (top - load<f32>(x + label)));
     scaleRow(out, n, 1 / sum);

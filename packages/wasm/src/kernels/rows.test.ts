@@ -20,7 +20,9 @@ describe.each(variants)('rows, relaxed: $relaxed, threads: $threads', (options) 
     await fc.assert(
       fc.asyncProperty(places, async ({ n, columns, picks }) => {
         const rows = Int32Array.from(picks, (p) => p % n);
-        const values = numbers(n * columns, 1).map((v) => (dtype === 'bool' ? (v > 0 ? 1 : 0) : Math.round(v * 1000)));
+        const values = numbers(n * columns, 1).map((v) =>
+          dtype === 'bool' ? (v > 0 ? 1 : 0) : Math.round(v * 1000) + 0,
+        );
         const x = tf.tensor(values, [n, 1, columns], dtype);
         const out = runKernel<tf.Tensor>(KernelName.GatherRows, { x }, { rows });
         expect(out.shape).toEqual([rows.length, 1, columns]);

@@ -1,5 +1,5 @@
 import { KernelName } from '@frugal/tensor';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { Op } from '../generated/ops.ts';
 import { expectFloat, over, type Registration, refusal } from './over.ts';
 import { checkRows } from './rows.ts';
@@ -8,6 +8,20 @@ import { checkRows } from './rows.ts';
 const EXP_WORK = 8;
 
 export const softmaxKernels: readonly Registration[] = [
+  over('Softmax', (runtime, stock) => (call) => {
+    const logits = call.inputs['logits']!;
+    const columns = logits.shape.at(-1) ?? 1;
+    const rank = logits.shape.length;
+    const dim = (call.attrs as unknown as { dim: number }).dim;
+    if (logits.dtype !== 'float32' || (dim !== -1 && dim !== rank - 1)) return stock(call);
+    const out = runtime.output(logits.shape);
+    const rows = tf.util.sizeFromShape(logits.shape) / columns;
+    if (rows * columns > 0) {
+      const args = [rows, columns, runtime.address(logits), runtime.address(out)];
+      runtime.run(Op.Softmax, args, runtime.chunks(rows * columns * EXP_WORK, rows));
+    }
+    return out;
+  }),
   over(KernelName.SoftmaxCrossEntropy, (runtime) => ({ inputs }) => {
     const { logits, labels } = inputs as { logits: tf.TensorInfo; labels: tf.TensorInfo };
     const name = KernelName.SoftmaxCrossEntropy;

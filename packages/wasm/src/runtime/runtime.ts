@@ -92,6 +92,11 @@ export class Runtime {
     return this.backend.makeOutput(shape as number[], dtype);
   }
 
+  /** Frees a tensor that a kernel made for itself. */
+  release(x: tf.TensorInfo): void {
+    this.backend.disposeData(x.dataId);
+  }
+
   /** The same data as another tensor. */
   share(x: tf.TensorInfo, shape: readonly number[] = x.shape): tf.TensorInfo {
     this.backend.incRef(x.dataId);
