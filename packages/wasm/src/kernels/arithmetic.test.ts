@@ -195,7 +195,9 @@ describe.each(variants)('arithmetic, relaxed: $relaxed, threads: $threads', (opt
     const plain = () => tf.mul(tf.transpose(tf.sum(tensor([2, 3, 4]), 0)), tf.sum(tensor([5], 2)));
     expect(await largestDifference(vanishing, await onBackend('cpu', plain))).toBeLessThan(1e-5);
     await expectNoLeak(() => tf.dispose(tf.tidy(() => tf.einsum('abc,d->cb', tensor([2, 3, 4]), tensor([5])))));
-    tf.tidy(() => expect(() => tf.einsum('ab,bc->ac', tf.ones([2, 3]), tf.ones([4, 5]))).toThrow(/'?b'?|1/));
+    tf.tidy(() => {
+      expect(() => tf.einsum('ab,bc->ac', tf.ones([2, 3]), tf.ones([4, 5]))).toThrow(/'b' has 3 and 4/);
+    });
   });
 
   it('keeps int32 on the stock kernels', async () => {
