@@ -25,6 +25,7 @@ export {
   normal,
   ones,
   orthogonal,
+  truncatedNormal,
   uniform,
   type VarianceScalingOptions,
   varianceScaling,

@@ -14,6 +14,7 @@ import {
   normal,
   ones,
   orthogonal,
+  truncatedNormal,
   uniform,
   varianceScaling,
   zeros,
@@ -53,6 +54,30 @@ describeEachBackend('initializers', () => {
       });
     });
   }
+
+  it('truncatedNormal follows the cut distribution', async () => {
+    await expectNoLeak(async () => {
+      const w = make(truncatedNormal({ mean: 1, sd: 0.5 }));
+      const z = Array.from(await w.data(), (v) => (v - 1) / 0.5).sort((a, b) => a - b);
+      expect(z[0]!).toBeGreaterThan(-2.00001);
+      expect(z.at(-1)!).toBeLessThan(2.00001);
+      // Φ(−1.5), Φ(−1), Φ(0), Φ(0.5) and Φ(1.9); four standard errors.
+      for (const [x, below] of [
+        [-1.5, 0.0668072],
+        [-1, 0.1586553],
+        [0, 0.5],
+        [0.5, 0.6914625],
+        [1.9, 0.9712834],
+      ] as const) {
+        const expected = (below - 0.0227501) / 0.9544997;
+        const found = z.filter((v) => v <= x).length / z.length;
+        expect(Math.abs(found - expected), `below ${x}`).toBeLessThan(
+          4 * Math.sqrt((expected * (1 - expected)) / z.length),
+        );
+      }
+      w.dispose();
+    });
+  });
 
   it('constants are constants', async () => {
     await expectNoLeak(async () => {

@@ -22,39 +22,54 @@ export type Padding = 'valid' | 'same' | number;
 
 type Pair = readonly [height: number, width: number];
 
+/** A convolution; `outChannels` is per input channel where it is depthwise, and one-dimensional ones have height 1. */
+export interface ConvSpec {
+  readonly kind: 'conv1d' | 'conv2d' | 'depthwiseConv2d' | 'convTranspose2d';
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: Pair;
+  readonly strides: Pair;
+  readonly padding: Padding | 'causal';
+  readonly dilation: Pair;
+  readonly bias: boolean;
+}
+
+/** A pooling over windows; one-dimensional ones have height 1. */
+export interface PoolSpec {
+  readonly kind: 'maxPool2d' | 'avgPool2d' | 'maxPool1d' | 'avgPool1d';
+  readonly poolSize: Pair;
+  readonly strides: Pair;
+  readonly padding: 'valid' | 'same';
+}
+
+/** A batch normalization. */
+export interface BatchNormSpec {
+  readonly kind: 'batchNorm';
+  readonly features: number;
+  readonly epsilon: number;
+  readonly momentum: number;
+  readonly unbiased: boolean;
+  readonly affine: boolean;
+}
+
+/** A sum of two branches. */
+export interface ResidualSpec {
+  readonly kind: 'residual';
+  readonly body: AnyModule;
+  readonly shortcut: AnyModule | undefined;
+}
+
 /** What a module is, as data: enough to build it again elsewhere (converters, summaries, compaction). */
 export type Spec =
   | { readonly kind: 'dense'; readonly inFeatures: number; readonly outFeatures: number; readonly bias: boolean }
-  | {
-      readonly kind: 'conv1d' | 'conv2d' | 'depthwiseConv2d' | 'convTranspose2d';
-      readonly inChannels: number;
-      /** Per input channel for depthwise convolution. */
-      readonly outChannels: number;
-      readonly kernelSize: Pair;
-      readonly strides: Pair;
-      readonly padding: Padding | 'causal';
-      readonly dilation: Pair;
-      readonly bias: boolean;
-    }
-  | {
-      readonly kind: 'maxPool2d' | 'avgPool2d' | 'maxPool1d' | 'avgPool1d';
-      readonly poolSize: Pair;
-      readonly strides: Pair;
-      readonly padding: 'valid' | 'same';
-    }
+  | ConvSpec
+  | PoolSpec
   | { readonly kind: 'globalAvgPool' | 'globalMaxPool' | 'flatten' }
   | { readonly kind: 'activation'; readonly activation: ActivationName; readonly alpha?: number }
   | { readonly kind: 'embedding'; readonly count: number; readonly dim: number }
   | { readonly kind: 'layerNorm' | 'rmsNorm'; readonly features: number; readonly epsilon: number }
   | { readonly kind: 'groupNorm'; readonly features: number; readonly groups: number; readonly epsilon: number }
-  | {
-      readonly kind: 'batchNorm';
-      readonly features: number;
-      readonly epsilon: number;
-      readonly momentum: number;
-      readonly unbiased: boolean;
-      readonly affine: boolean;
-    }
+  | BatchNormSpec
   | { readonly kind: 'dropout'; readonly rate: number }
   | { readonly kind: 'attention'; readonly dim: number; readonly heads: number; readonly causal: boolean }
   | {
@@ -64,7 +79,7 @@ export type Spec =
       readonly after: readonly AnyModule[];
     }
   | { readonly kind: 'sequential'; readonly children: readonly (readonly [name: string, module: AnyModule])[] }
-  | { readonly kind: 'residual'; readonly body: AnyModule; readonly shortcut: AnyModule | undefined };
+  | ResidualSpec;
 
 /** A module that says what it is. All layers of this package do. */
 export interface Layer<P extends Tree> extends Module<P> {

@@ -1,0 +1,3 @@
+export { type FromLayersModelOptions, fromLayersModel, type LayersModule } from './from-layers-model.ts';
+export { type ToLayersModelOptions, toLayersModel } from './to-layers-model.ts';
+export type { LayersParams } from './variables.ts';
