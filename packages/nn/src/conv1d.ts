@@ -2,6 +2,7 @@ import { foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
 import { checkConv } from './conv-options.ts';
+import { fusedConv2d } from './fused.ts';
 import { heNormal, type Initializer, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer, Padding } from './spec.ts';
@@ -71,14 +72,13 @@ export function conv1d<const B extends boolean = true>(
       checkInput('conv1d', x, { rank: 3, last: inChannels }, ctx);
       return tf.tidy(() => {
         const [batch, time] = x.shape as [number, number];
-        const y = tf.fused.conv2d({
-          x: tf.reshape(x, [batch, 1, time, inChannels]) as tf.Tensor4D,
-          filter: tf.reshape(params.weight, [1, kernelSize, inChannels, outChannels]) as tf.Tensor4D,
+        const image = tf.reshape(x, [batch, 1, time, inChannels]) as tf.Tensor4D;
+        const filter = tf.reshape(params.weight, [1, kernelSize, inChannels, outChannels]) as tf.Tensor4D;
+        const y = fusedConv2d(image, filter, params.bias, {
           strides: [1, stride],
           // The types of tfjs leave explicit padding out here; its code takes it.
           pad: pad as 'same',
           dilations: [1, dilation],
-          ...(params.bias && { bias: params.bias }),
         });
         return tf.reshape(y, [batch, y.shape[2]!, outChannels]);
       });

@@ -2,6 +2,7 @@ import { foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
 import { type ConvOptions, checkConv, pair, type Size2d } from './conv-options.ts';
+import { fusedConv2d } from './fused.ts';
 import { heNormal, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer } from './spec.ts';
@@ -35,14 +36,8 @@ export function conv2d<const B extends boolean = true>(
     },
     apply(params: { weight: tf.Tensor4D; bias?: tf.Tensor }, x, ctx) {
       checkInput('conv2d', x, { rank: 4, last: inChannels }, ctx);
-      return tf.fused.conv2d({
-        x: x as tf.Tensor4D,
-        filter: params.weight,
-        strides,
-        pad: padding,
-        dilations: dilation,
-        ...(params.bias && { bias: params.bias }),
-      });
+      const { weight, bias } = params;
+      return tf.tidy(() => fusedConv2d(x as tf.Tensor4D, weight, bias, { strides, pad: padding, dilations: dilation }));
     },
   };
 }

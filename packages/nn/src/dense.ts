@@ -1,6 +1,7 @@
 import { foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput, checkPositive } from './checks.ts';
+import { fusedMatMul } from './fused.ts';
 import { heNormal, type Initializer, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer } from './spec.ts';
@@ -57,7 +58,7 @@ export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tens
     const { weight, bias } = params;
     const [inFeatures, outFeatures] = weight.shape as [number, number];
     const rows = tf.reshape(x, [x.size / inFeatures, inFeatures]) as tf.Tensor2D;
-    const y = tf.fused.matMul({ a: rows, b: weight as tf.Tensor2D, ...(bias && { bias }) });
+    const y = fusedMatMul(rows, weight as tf.Tensor2D, bias);
     return tf.reshape(y, [...x.shape.slice(0, -1), outFeatures]);
   });
 }

@@ -12,7 +12,7 @@ export type {
   TangentTree,
   ValueAndGradOptions,
 } from './autodiff/index.ts';
-export { hvp, jvp, jvpMany, NoJvpRuleError, registerJvp, valueAndGrad, vjp } from './autodiff/index.ts';
+export { hvp, isTapeOpen, jvp, jvpMany, NoJvpRuleError, registerJvp, valueAndGrad, vjp } from './autodiff/index.ts';
 export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } from './backend/index.ts';
 export { FrugalError } from './errors.ts';
 export type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './interpret/index.ts';

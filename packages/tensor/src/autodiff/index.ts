@@ -6,6 +6,7 @@ export type { RegisterJvpOptions } from './rules/table.ts';
 export { NoJvpRuleError, registerJvp } from './rules/table.ts';
 export type { TangentTree } from './seeds.ts';
 export type { StructuredTangent, Tangent } from './tangent.ts';
+export { isTapeOpen } from './tape.ts';
 export type { Aux, ValueAndGradOptions } from './value-and-grad.ts';
 export { valueAndGrad } from './value-and-grad.ts';
 export type { Pullback } from './vjp.ts';

@@ -27,7 +27,7 @@ export function tensorClock(): number {
   return engineTape().nextTensorId();
 }
 
-/** Whether a gradient is being recorded by somebody. */
+/** Whether a gradient is being recorded by somebody: `valueAndGrad`, `vjp`, `tf.grad`, `minimize`, … */
 export function isTapeOpen(): boolean {
   return engineTape().state.gradientDepth > 0;
 }
