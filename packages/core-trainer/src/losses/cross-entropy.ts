@@ -1,4 +1,4 @@
-import { FrugalError } from '@frugal/tensor';
+import { FrugalError, softmaxCrossEntropy as rowCrossEntropy } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../arguments.ts';
 import { checkSameShape, meanPerExample } from './reduce.ts';
@@ -43,17 +43,13 @@ export function softmaxCrossEntropy(
     const flat = tf.cast(tf.reshape(labels, [-1]), 'int32') as tf.Tensor1D;
     const counted = ignore === undefined ? undefined : tf.notEqual(flat, tf.scalar(ignore, 'int32'));
     const known = counted === undefined ? flat : (tf.mul(flat, tf.cast(counted, 'int32')) as tf.Tensor1D);
-    let losses: tf.Tensor = rowCrossEntropy(rows, known);
+    let losses: tf.Tensor = rowCrossEntropy({ logits: rows, labels: known });
     if (smoothing > 0) losses = tf.add(losses, tf.mul(smoothingTerm(rows, known), smoothing));
     if (counted === undefined) return meanPerExample(tf.reshape(losses, labels.shape));
     const weights = tf.reshape(tf.cast(counted, 'float32'), [labels.shape[0]!, -1]);
     const sums = tf.sum(tf.mul(tf.reshape(losses, weights.shape), weights), 1);
     return tf.div(sums, tf.maximum(tf.sum(weights, 1), 1));
   }) as tf.Tensor1D;
-}
-
-function rowCrossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Tensor1D {
-  return tf.sub(tf.logSumExp(logits, 1), picked(logits, labels));
 }
 
 /** logits[i, labels[i]]. Cast by itself: stock wasm's oneHot writes integers whatever type is asked for. */

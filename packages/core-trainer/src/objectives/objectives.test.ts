@@ -16,7 +16,7 @@ describeEachBackend('objectives', () => {
       const loss = tf.tidy(() => lossFunction(model, task.loss)(w, task.examples(raw), { train: true }));
       await expectClose(loss, [0, 0, 0].fill(Math.log1p(Math.exp(-5))), 1e-6);
       const wrong = tf.tensor2d([0, 1, 0, 1, 1, 0], [3, 2]);
-      const right = task.metrics['accuracy']!(wrong, raw.y);
+      const right = accuracy(wrong, raw.y);
       await expectClose(right, [0, 1, 1]);
       tf.dispose([raw, w, loss, wrong, right]);
     });
@@ -75,7 +75,7 @@ describeEachBackend('objectives', () => {
         loss,
         [0, 1].map((i) => 0.75 * h[i]! + 0.25 * s[i]!),
       );
-      const right = task.metrics['accuracy']!(student, y);
+      const right = task.metrics.accuracy!(student, y);
       await expectClose(right, [0, 1]);
       tf.dispose([raw, student, teacher, y.teacher, loss, hard, soft, right]);
     });

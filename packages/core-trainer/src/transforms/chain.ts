@@ -47,11 +47,17 @@ export function chain(...members: GradientTransformation[]): GradientTransformat
   function through(count: number, grads: UpdateTree, state: ChainState, params: Tree, extra: UpdateExtra) {
     let updates = grads;
     const next: Tree[] = [];
-    for (const [i, member] of members.slice(0, count).entries()) {
-      const [moved, after] = member.update(updates, state[i]!, params, extra);
+    try {
+      for (const [i, member] of members.slice(0, count).entries()) {
+        const [moved, after] = member.update(updates, state[i]!, params, extra);
+        if (updates !== grads) treeDispose(updates);
+        updates = moved;
+        next.push(after);
+      }
+    } catch (error) {
       if (updates !== grads) treeDispose(updates);
-      updates = moved;
-      next.push(after);
+      treeDispose(next);
+      throw error;
     }
     return { updates, next };
   }
@@ -67,12 +73,21 @@ export function chain(...members: GradientTransformation[]): GradientTransformat
   const step: GradientTransformation<ChainState>['step'] = (grads, state, params, extra) => {
     checkState(state);
     const dense = densify(grads, accepts);
-    const { updates, next } = through(last, dense.tree, state, params, extra);
-    const [moved, after] = members[last]!.step!(updates, state[last]!, params, extra);
-    if (updates !== dense.tree) treeDispose(updates);
-    dense.dispose();
-    treeDispose(state.slice(0, last));
-    return [moved, [...next, after]];
+    try {
+      const { updates, next } = through(last, dense.tree, state, params, extra);
+      try {
+        const [moved, after] = members[last]!.step!(updates, state[last]!, params, extra);
+        treeDispose(state.slice(0, last));
+        return [moved, [...next, after]];
+      } catch (error) {
+        treeDispose(next);
+        throw error;
+      } finally {
+        if (updates !== dense.tree) treeDispose(updates);
+      }
+    } finally {
+      dense.dispose();
+    }
   };
 
   const evaluation: GradientTransformation<ChainState>['evaluationParams'] = (state, params) => {
@@ -85,9 +100,12 @@ export function chain(...members: GradientTransformation[]): GradientTransformat
     update: (grads, state, params, extra) => {
       checkState(state);
       const dense = densify(grads, accepts);
-      const { updates, next } = through(members.length, dense.tree, state, params, extra);
-      dense.dispose();
-      return [updates, next];
+      try {
+        const { updates, next } = through(members.length, dense.tree, state, params, extra);
+        return [updates, next];
+      } finally {
+        dense.dispose();
+      }
     },
     ...(members[last]!.step === undefined ? {} : { step }),
     ...(members.some((member) => member.evaluationParams) ? { evaluationParams: evaluation } : {}),
