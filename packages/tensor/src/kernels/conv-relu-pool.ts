@@ -4,6 +4,7 @@ import { KernelName } from './names.ts';
 import { hasKernel, isRecording, runKernel } from './run.ts';
 import type { ConvReluPoolInputs } from './types.ts';
 
+/** Options of `convReluPool`. */
 export interface ConvReluPoolOptions {
   readonly pad: 'same' | 'valid';
   /** Of the convolution. Default 1. */

@@ -4,6 +4,7 @@ import { KernelName } from './names.ts';
 import { differentiable, hasKernel, runKernel } from './run.ts';
 import type { LayerNormGradInputs, LayerNormInputs } from './types.ts';
 
+/** Options of `layerNorm`. */
 export interface LayerNormOptions {
   /** Added to the variance. */
   readonly epsilon: number;

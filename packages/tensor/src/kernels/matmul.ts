@@ -4,6 +4,7 @@ import { KernelName } from './names.ts';
 import { donating, hasKernel, runKernel } from './run.ts';
 import type { MatMulAccumulateInputs, MatMulTangentInputs } from './types.ts';
 
+/** Options of `matMulTangent`. */
 export interface TransposeOptions {
   /** Default false. */
   readonly transposeA?: boolean;
@@ -11,6 +12,7 @@ export interface TransposeOptions {
   readonly transposeB?: boolean;
 }
 
+/** Options of `matMulAccumulate`. */
 export interface MatMulAccumulateOptions extends TransposeOptions {
   /** Factor on the product. Default 1. */
   readonly alpha?: number;

@@ -5,6 +5,7 @@ import { checkFinite, checkFloats } from './check.ts';
 import { KernelName } from './names.ts';
 import { donating, hasKernel, runKernel } from './run.ts';
 
+/** Options of `addNoise`. */
 export interface AddNoiseOptions {
   readonly scale: number;
   readonly noise: 'normal' | 'signs';

@@ -4,6 +4,7 @@ import { KernelName } from './names.ts';
 import { differentiable, donating, hasKernel, isRecording, runKernel } from './run.ts';
 import type { ScatterAddRowsInputs } from './types.ts';
 
+/** Options of `scatterAddRows`. */
 export interface ScatterAddRowsOptions {
   /** Where each row of `x` goes; repeated rows add up. */
   readonly rows: Int32Array;

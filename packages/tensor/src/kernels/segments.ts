@@ -5,6 +5,7 @@ import { KernelName } from './names.ts';
 import { differentiable, hasKernel, isRecording, runKernel } from './run.ts';
 import type { SegmentMatMulInputs, SegmentMatMulWeightGradInputs } from './types.ts';
 
+/** Options of `segmentMatMul`. */
 export interface SegmentMatMulOptions {
   /** The row after each segment; the last is the number of rows. */
   readonly ends: readonly number[];

@@ -12,12 +12,14 @@ export interface SgdStepOptions {
   readonly decays?: readonly number[];
 }
 
+/** Options of `momentumStep`. */
 export interface MomentumStepOptions extends SgdStepOptions {
   readonly beta: number;
   /** Default false. */
   readonly nesterov?: boolean;
 }
 
+/** Options of `adamStep`. */
 export interface AdamStepOptions extends SgdStepOptions {
   readonly beta1: number;
   readonly beta2: number;
@@ -27,6 +29,7 @@ export interface AdamStepOptions extends SgdStepOptions {
   readonly step: number;
 }
 
+/** Options of `lionStep`. */
 export interface LionStepOptions extends SgdStepOptions {
   readonly beta1: number;
   readonly beta2: number;

@@ -3,6 +3,7 @@ import { FrugalError } from '../errors.ts';
 import type { Key } from '../seams/index.ts';
 import { fillBits } from './fill.ts';
 
+/** Options of `randomCategorical`. */
 export interface RandomCategoricalOptions {
   /** Draws per distribution, as a last axis of the result. Without it one draw and no such axis. */
   readonly samples?: number;

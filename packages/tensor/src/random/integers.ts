@@ -15,7 +15,8 @@ function scale(upper: number, lower: number, range: number): number {
  *
  * @param key The key of the stream.
  * @param out Receives them.
- * @param min, max int32 bounds, min < max ≤ 2³¹.
+ * @param min The least, at least −2³¹.
+ * @param max Above the greatest, min < max ≤ 2³¹.
  * @throws {FrugalError} `BAD_ARGUMENT` if the bounds are no such integers.
  */
 export function fillIntegers(key: Key, out: Int32Array, min: number, max: number): void {

@@ -29,6 +29,8 @@ export function key(seed: number | bigint): Key {
   return { hi, lo };
 }
 
+/** Two independent keys from one; the first two of `split(parent, count)`. */
+export function split(parent: Key): [Key, Key];
 /**
  * `count` independent keys from one; afterwards the parent should not be used for anything else but `foldIn`.
  *
@@ -38,7 +40,6 @@ export function key(seed: number | bigint): Key {
  * @param count How many, in [0, 2³²).
  * @throws {FrugalError} `BAD_ARGUMENT` if `count` is out of range.
  */
-export function split(parent: Key): [Key, Key];
 export function split(parent: Key, count: number): Key[];
 export function split(parent: Key, count = 2): Key[] {
   if (!Number.isInteger(count) || count < 0 || count >= TWO32) {

@@ -8,7 +8,8 @@ import { Domain, fillBlocks } from './philox.ts';
  * Its layout follows packed panels of 64 rows × 8 columns, so that a kernel never needs the matrix itself.
  *
  * @param key The key of this matrix.
- * @param rows, columns Its shape [K, N].
+ * @param rows Its rows, K.
+ * @param columns Its columns, N.
  * @returns Row-major values, K·N.
  * @throws {FrugalError} `BAD_ARGUMENT` if a size is no positive integer.
  */

@@ -12,6 +12,7 @@ export interface StreamOptions {
   readonly offset?: number;
 }
 
+/** Options of `randomUniform`. */
 export interface RandomUniformOptions extends StreamOptions {
   /** Default 0. */
   readonly min?: number;
@@ -19,6 +20,7 @@ export interface RandomUniformOptions extends StreamOptions {
   readonly max?: number;
 }
 
+/** Options of `randomNormal`. */
 export interface RandomNormalOptions extends StreamOptions {
   /** Default 0. */
   readonly mean?: number;
@@ -26,6 +28,7 @@ export interface RandomNormalOptions extends StreamOptions {
   readonly sd?: number;
 }
 
+/** Options of `randomIntegers`. */
 export interface RandomIntegersOptions {
   /** Default 0. */
   readonly min?: number;

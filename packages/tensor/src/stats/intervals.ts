@@ -13,6 +13,7 @@ export interface Interval {
   readonly estimate: number;
 }
 
+/** Options of `wilsonInterval`. */
 export interface WilsonOptions {
   /** Default 0.95. */
   readonly level?: number;
@@ -48,6 +49,7 @@ export function wilsonInterval(successes: number, trials: number, { level = 0.95
   };
 }
 
+/** Options of `bootstrapInterval`. */
 export interface BootstrapOptions {
   /** Default 2000. */
   readonly resamples?: number;

@@ -3,6 +3,7 @@ import { FrugalError } from '../errors.ts';
 /** A point: one number per objective. */
 export type Objectives = readonly number[];
 
+/** Options of `paretoFront` and `hypervolume`. */
 export interface ParetoOptions {
   /** Whether less or more is better, per objective. Default: less, everywhere. */
   readonly directions?: readonly ('min' | 'max')[];
