@@ -1,4 +1,5 @@
 import type { ExampleOptions, Io, Target } from '@frugal/example-support';
+import { runBook } from './book.ts';
 import { runSentence } from './sentence.ts';
 
 /** Options of this example. */
@@ -9,5 +10,6 @@ export interface AlaMaKotaOptions extends ExampleOptions {
 
 /** One sentence first; with `--gpt` a book. */
 export async function runAlaMaKota(options: AlaMaKotaOptions, io: Io): Promise<readonly Target[]> {
-  return runSentence(options, io);
+  const targets = await runSentence(options, io);
+  return options.gpt ? [...targets, ...(await runBook(options, io))] : targets;
 }

@@ -1,5 +1,6 @@
+import type { Listener } from '@frugal/core-trainer';
 import type { Mnist } from '@frugal/datasets';
-import type { BackendProvider } from '@frugal/tensor';
+import type { BackendProvider, MeterOptions } from '@frugal/tensor';
 
 /** The options that every example takes. */
 export interface ExampleOptions {
@@ -13,6 +14,14 @@ export interface ExampleOptions {
 /** What an example needs from where it runs: a terminal, or a page. */
 export interface Io {
   backend(name: string): BackendProvider;
+  /** Whether a person watches: pictures may move. */
+  readonly live: boolean;
+  /** How long the set-up before this program took, in seconds, where that is known. */
+  readonly setupSeconds?: number;
+  /** How this machine knows about energy. */
+  readonly energy: MeterOptions;
+  /** A progress bar with the live loss. */
+  progress(): Listener;
   print(text: string): void;
   /** Shows a picture in the place of the previous one where the screen can, below it otherwise. */
   frame(text: string): void;
@@ -52,3 +61,8 @@ export function percent(share: number): string {
 
 /** A program that a person can run: returns whether it kept its promises. */
 export type Example<O extends ExampleOptions = ExampleOptions> = (options: O, io: Io) => Promise<readonly Target[]>;
+
+/** A whole number with commas. */
+export function count(value: number): string {
+  return value.toLocaleString('en');
+}

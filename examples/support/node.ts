@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import type { Listener } from '@frugal/core-trainer';
 import { readMnist, readMobyDick } from '@frugal/datasets/node';
 import { type BackendProvider, cpu } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
@@ -9,6 +10,16 @@ const backends: Readonly<Record<string, () => BackendProvider>> = { wasm, cpu };
 
 const colours = { bright: 33, good: 32, bad: 31, faint: 2 } as const;
 
+const progress =
+  (print: (text: string) => void): Listener =>
+  async (events) => {
+    for await (const event of events) {
+      if (event.type === 'epoch') print(`epoch ${event.epoch}: loss ${event.loss.toFixed(4)}`);
+      if (event.type === 'evaluation')
+        print(`  ${JSON.stringify(event.metrics)} after ${(event.time / 1000).toFixed(1)} s`);
+    }
+  };
+
 /** A terminal, or a pipe: without colours and with one picture below the other. */
 function terminal(): Io {
   const { isTTY } = process.stdout;
@@ -17,7 +28,12 @@ function terminal(): Io {
     process.stdout.write(`${text}\n`);
     drawn = 0;
   };
+  const { FRUGAL_SETUP_SECONDS: setup } = process.env;
   return {
+    live: isTTY,
+    ...(setup === undefined ? {} : { setupSeconds: Number(setup) }),
+    energy: {},
+    progress: () => progress(print),
     backend(name) {
       const provider = backends[name];
       if (provider === undefined) throw new Error(`There is no backend '${name}'. Try ${Object.keys(backends)}.`);
@@ -57,7 +73,7 @@ export async function main<D extends Defaults>(example: Example<ExampleOptions &
     ),
   });
   const io = terminal();
-  const targets = await example({ ...values, seed: Number(values['seed']) } as ExampleOptions & Values<D>, io);
+  const targets = await example({ ...values, seed: Number(values.seed) } as ExampleOptions & Values<D>, io);
   io.print('');
   for (const { what, reached, verdict } of targets) {
     io.print(`${io.paint(reached ? 'reached' : 'MISSED ', reached ? 'good' : 'bad')}  ${what}: ${verdict}`);

@@ -1,0 +1,18 @@
+import type { Mnist } from '@frugal/datasets';
+import type { ExampleOptions, Io, Target } from '@frugal/example-support';
+import type { Cost, Started } from '@frugal/tensor';
+
+/** What the chapters of the demo share; each adds to it. */
+export interface Story {
+  readonly options: ExampleOptions;
+  readonly io: Io;
+  readonly backend: Started;
+  readonly mnist: Mnist;
+  /** What each chapter promised. */
+  readonly targets: Target[];
+  /** What each chapter cost, by its title. */
+  readonly costs: Map<string, Cost>;
+}
+
+/** A part of the demo: shows something and asserts it. */
+export type Chapter = (story: Story) => Promise<void>;
