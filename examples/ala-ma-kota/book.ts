@@ -29,6 +29,16 @@ async function lossOf(model: Gpt, params: GptParams, data: Dataset<TokenBatch>):
   return total / windows;
 }
 
+/** The entry that `u` in [0, 1) falls on, where entries lie side by side, as long as their chances. */
+function pick(chances: ArrayLike<number>, u: number): number {
+  let end = 0;
+  for (let i = 0; i < chances.length; i++) {
+    end += chances[i]!;
+    if (u < end) return i;
+  }
+  return chances.length - 1;
+}
+
 /** Lets the model write: each character is drawn from what it expects after the last `context` ones. */
 async function write(
   model: Gpt,
@@ -49,9 +59,7 @@ async function write(
     });
     const values = await chances.data();
     chances.dispose();
-    let rest = u;
-    const next = values.findIndex((chance) => (rest -= chance) < 0);
-    tokens.push(next === -1 ? values.length - 1 : next);
+    tokens.push(pick(values, u));
   }
   return tokenizer.decode(tokens);
 }
