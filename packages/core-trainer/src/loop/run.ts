@@ -211,7 +211,8 @@ export class TrainingRun<P extends Tree, B> {
     const { checkpoint } = this.#options;
     const step = this.#made;
     const evaluates = this.#evaluate !== undefined && stepDue(this.#evaluate, step);
-    const saves = checkpoint !== undefined && stepDue(checkpoint, step);
+    const savesEpoch = this.#complete && checkpoint !== undefined && epochDue(checkpoint, this.#epoch + 1);
+    const saves = checkpoint !== undefined && stepDue(checkpoint, step) && !savesEpoch;
     if (evaluates || saves) await this.#settle();
     if (evaluates) await this.#runEvaluation();
     if (saves) await this.#save();
