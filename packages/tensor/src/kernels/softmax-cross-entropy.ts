@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkFloats, checkShape, KernelArgumentError } from './check.ts';
 import { KernelName } from './names.ts';
-import { differentiable, hasKernel, runKernel } from './run.ts';
+import { differentiable, hasKernel, isRecording, runKernel } from './run.ts';
 import type { SoftmaxCrossEntropyInputs } from './types.ts';
 
 /**
@@ -17,28 +17,28 @@ export function softmaxCrossEntropy({ logits, labels }: SoftmaxCrossEntropyInput
   const [batch, classes] = logits.shape as [number, number];
   checkShape(name, 'labels', labels, [batch]);
   if (labels.dtype !== 'int32') throw new KernelArgumentError(name, 'labels', `must be int32, got ${labels.dtype}.`);
-  const fast = hasKernel(name);
+  const recording = isRecording();
   return differentiable(
     { logits },
     (save) => {
-      if (fast) {
-        const [loss, gradient] = runKernel(name, { logits, labels });
-        save([gradient!]);
-        return loss!;
-      }
-      save([logits, labels]);
-      const shifted = tf.sub(logits, tf.max(logits, -1, true));
-      const picked = tf.sum(tf.mul(shifted, oneHot(labels, classes)), -1);
-      return tf.sub(tf.log(tf.sum(tf.exp(shifted), -1)), picked);
+      const [loss, gradient] = hasKernel(name)
+        ? runKernel(name, { logits, labels })
+        : composed(logits, labels, classes, recording);
+      if (recording) save([gradient!]);
+      return loss!;
     },
-    (dy, saved) => ({
-      logits: () => {
-        const [first, labels] = saved;
-        const gradient = fast ? first! : tf.sub(tf.softmax(first!), oneHot(labels!, classes));
-        return tf.mul(gradient, tf.reshape(dy, [batch, 1]));
-      },
-    }),
+    (dy, [gradient]) => ({ logits: () => tf.mul(gradient!, tf.reshape(dy, [batch, 1])) }),
   ) as tf.Tensor1D;
+}
+
+/** The loss and, where it is wanted, softmax − onehot. */
+function composed(logits: tf.Tensor, labels: tf.Tensor, classes: number, wanted: boolean): tf.Tensor[] {
+  const shifted = tf.sub(logits, tf.max(logits, -1, true));
+  const exponentials = tf.exp(shifted);
+  const total = tf.sum(exponentials, -1, true);
+  const target = oneHot(labels, classes);
+  const loss = tf.sub(tf.log(tf.squeeze(total, [1])), tf.sum(tf.mul(shifted, target), -1));
+  return wanted ? [loss, tf.sub(tf.div(exponentials, total), target)] : [loss];
 }
 
 /** tf.oneHot refuses a single class, and on stock wasm it is wrong in float32. */
