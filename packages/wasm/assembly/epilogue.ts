@@ -16,7 +16,8 @@ export function epilogue(
   }
 }
 
-function addRow(row: usize, bias: usize, n: i32): void {
+/** row[j] ← row[j] + bias[j] */
+export function addRow(row: usize, bias: usize, n: i32): void {
   let i = 0;
   for (; i + 4 <= n; i += 4) {
     v128.store(row, f32x4.add(v128.load(row), v128.load(bias)));

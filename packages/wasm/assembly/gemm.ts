@@ -53,7 +53,7 @@ export function panels(
 }
 
 /** Copies the part of an edge tile that lies inside of C. */
-function spill(edge: usize, width: i32, c: usize, ldc: usize, rows: i32, columns: i32, add: bool): void {
+export function spill(edge: usize, width: i32, c: usize, ldc: usize, rows: i32, columns: i32, add: bool): void {
   for (let r = 0; r < rows; r++) {
     let q = 0;
     for (; q + 4 <= columns; q += 4) {

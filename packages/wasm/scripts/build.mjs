@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { deflateRawSync } from 'node:zlib';
+import { convTiles } from './conv-tiles.mjs';
 import { tiles } from './tiles.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -48,6 +49,7 @@ async function compile(relaxed) {
     ['index.ts', entry],
     ['dispatch.ts', dispatchSource()],
     ['tiles.ts', tiles({ relaxed })],
+    ['conv-tiles.ts', convTiles({ relaxed })],
   ]);
   const written = new Map();
   const log = [];
@@ -99,7 +101,7 @@ function sections(wasm) {
 export default async function build() {
   const hash = createHash('sha256');
   for (const [name, text] of sources) hash.update(`${name}\0${text}\0`);
-  for (const name of ['build.mjs', 'tiles.mjs']) hash.update(readFileSync(join(here, name)));
+  for (const name of ['build.mjs', 'conv-tiles.mjs', 'tiles.mjs']) hash.update(readFileSync(join(here, name)));
   const digest = hash.digest('hex');
   const stamp = join(output, '.hash');
   if (!process.argv.includes('--force') && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;

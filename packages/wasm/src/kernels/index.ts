@@ -1,4 +1,5 @@
 import { binaryKernels } from './binary.ts';
+import { convKernels } from './conv.ts';
 import { einsumKernels } from './einsum.ts';
 import { elementwiseKernels } from './elementwise.ts';
 import { identityKernels } from './identity.ts';
@@ -12,11 +13,13 @@ import { reduceKernels } from './reduce.ts';
 import { rowKernels } from './rows.ts';
 import { softmaxKernels } from './softmax.ts';
 import { stepKernels } from './steps.ts';
+import { windowKernels } from './windows.ts';
 
 /** Every kernel of ours, by subject. */
 export const registrations: readonly Registration[] = [
   ...binaryKernels,
   ...einsumKernels,
+  ...convKernels,
   ...elementwiseKernels,
   ...identityKernels,
   ...matmulKernels,
@@ -28,4 +31,5 @@ export const registrations: readonly Registration[] = [
   ...rowKernels,
   ...softmaxKernels,
   ...stepKernels,
+  ...windowKernels,
 ];
