@@ -6,7 +6,7 @@ export { type MatMulAccumulateOptions, matMulAccumulate, matMulTangent, type Tra
 export { KernelName } from './names.ts';
 export { type AddNoiseOptions, addNoise } from './noise.ts';
 export { gatherRows, type ScatterAddRowsOptions, scatterAddRows } from './rows.ts';
-export { hasKernel } from './run.ts';
+export { differentiable, hasKernel, type SaveForBackward } from './run.ts';
 export { type SegmentMatMulOptions, segmentMatMul, segmentMatMulWeightGrad } from './segments.ts';
 export { softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 export {

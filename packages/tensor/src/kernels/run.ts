@@ -29,13 +29,13 @@ export function isRecording(): boolean {
 }
 
 /** Keeps tensors for the backward pass. */
-export type Save = (tensors: tf.Tensor[]) => void;
+export type SaveForBackward = (tensors: tf.Tensor[]) => void;
 
 type Backward = (dy: tf.Tensor, saved: tf.Tensor[]) => Record<string, () => tf.Tensor>;
 
 interface CustomGradient {
   runKernelFunc(call: {
-    forwardFunc: (backend: unknown, save: Save) => tf.Tensor;
+    forwardFunc: (backend: unknown, save: SaveForBackward) => tf.Tensor;
     backwardsFunc: Backward;
     inputs: Record<string, tf.Tensor>;
   }): tf.Tensor;
@@ -47,10 +47,11 @@ interface CustomGradient {
  *
  * @param inputs The differentiable inputs by name; absent ones undefined.
  * @param forward Gives the value and saves what `backward` needs. Runs in a tidy.
+ * @param backward From the gradient of the value and what was saved: how to make the gradient of each input, by name.
  */
 export function differentiable(
   inputs: Readonly<Record<string, tf.Tensor | undefined>>,
-  forward: (save: Save) => tf.Tensor,
+  forward: (save: SaveForBackward) => tf.Tensor,
   backward: Backward,
 ): tf.Tensor {
   if (!isRecording()) return tf.tidy(() => forward(() => undefined));
