@@ -1,7 +1,6 @@
-import { FrugalError } from '@frugal/tensor';
+import { FrugalError, gelu as geluTanh } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { NoParams } from './params.ts';
-import { gelu as geluTanh } from './pending.ts';
 import type { ActivationName, Layer, Spec } from './spec.ts';
 
 /** A layer without parameters from its spec and its function. */

@@ -1,4 +1,13 @@
-import { key, type Module, type Tree, treeDispose } from '@frugal/tensor';
+import {
+  interpret,
+  type KernelHandler,
+  key,
+  type Module,
+  type Tree,
+  treeDispose,
+  treeLeaves,
+  valueAndGrad,
+} from '@frugal/tensor';
 import {
   describeEachBackend,
   expectClose,
@@ -10,11 +19,17 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
+import { relu } from './activations.ts';
+import { convReluPool2d } from './conv-relu-pool2d.ts';
 import { convTranspose2d } from './conv-transpose2d.ts';
 import { conv1d } from './conv1d.ts';
 import { conv2d } from './conv2d.ts';
+import { dense } from './dense.ts';
 import { depthwiseConv2d } from './depthwise-conv2d.ts';
 import { normal } from './initializers.ts';
+import { flatten, maxPool2d } from './pool.ts';
+import { sequential } from './sequential.ts';
+import { wrap } from './wrap.ts';
 
 type Weights = { weight: tf.Tensor; bias?: tf.Tensor };
 type Case = [name: string, layer: Module<Weights>, other: () => tfl.layers.Layer, input: number[]];
@@ -139,6 +154,40 @@ describeEachBackend('convolutions', (backend) => {
     const tree = { p: layer.init(key(1)), x: normalTensor(2, [2, 5, 5, 3]) };
     await expectNoLeak(() => expectGradient(({ p, x }) => layer.apply(p, x), tree));
     treeDispose(tree);
+  });
+
+  it('convReluPool2d equals its three layers, and their gradients', async () => {
+    const fused = convReluPool2d(2, 4, 3, { padding: 'same' });
+    const apart = wrap(conv2d(2, 4, 3, { padding: 'same' }), { after: [relu(), maxPool2d(2)] });
+    const tree = { p: fused.init(key(1)), x: normalTensor(2, [2, 6, 7, 2]) };
+    await expectNoLeak(async () => {
+      const [y, expected] = [fused.apply(tree.p, tree.x), apart.apply(tree.p, tree.x)];
+      await expectClose(y, expected, 1e-5);
+      tf.dispose([y, expected]);
+      if (!hasFilterGradient()) return;
+      const gradient = (layer: typeof fused) =>
+        valueAndGrad(({ p, x }: typeof tree) => tf.sum(tf.square(layer.apply(p, x))))(tree);
+      const [[a, da], [b, db]] = [gradient(fused), gradient(apart)];
+      for (const [i, leaf] of treeLeaves(da).entries()) await expectClose(leaf, treeLeaves(db)[i]!, 1e-5);
+      treeDispose([a, da, b, db]);
+    });
+    treeDispose(tree);
+  });
+
+  it('makes no gradient of the data where only those of the parameters are asked for', async (context) => {
+    if (!hasFilterGradient()) return context.skip();
+    const model = sequential([conv2d(1, 2, 3), relu(), conv2d(2, 2, 3), flatten(), dense(8, 1)]);
+    const [params, x] = [model.init(key(1)), normalTensor(2, [3, 6, 6, 1])];
+    const counts: Record<string, number> = {};
+    const count: KernelHandler = {
+      kernel(name, inputs, attrs, next) {
+        counts[name] = (counts[name] ?? 0) + 1;
+        return next(name, inputs, attrs);
+      },
+    };
+    const grads = interpret(count, () => valueAndGrad((p: typeof params) => tf.sum(model.apply(p, x)))(params));
+    expect(counts).toMatchObject({ Conv2DBackpropFilter: 2, Conv2DBackpropInput: 1 });
+    treeDispose([params, x, grads]);
   });
 
   it('refuses other shapes and options by name', async () => {

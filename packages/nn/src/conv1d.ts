@@ -2,7 +2,7 @@ import { foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
 import { checkConv } from './conv-options.ts';
-import { fusedConv2d } from './fused.ts';
+import { type ConvolveOptions, convolve } from './conv2d.ts';
 import { heNormal, type Initializer, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer, Padding } from './spec.ts';
@@ -72,14 +72,10 @@ export function conv1d<const B extends boolean = true>(
       checkInput('conv1d', x, { rank: 3, last: inChannels }, ctx);
       return tf.tidy(() => {
         const [batch, time] = x.shape as [number, number];
-        const image = tf.reshape(x, [batch, 1, time, inChannels]) as tf.Tensor4D;
-        const filter = tf.reshape(params.weight, [1, kernelSize, inChannels, outChannels]) as tf.Tensor4D;
-        const y = fusedConv2d(image, filter, params.bias, {
-          strides: [1, stride],
-          // The types of tfjs leave explicit padding out here; its code takes it.
-          pad: pad as 'same',
-          dilations: [1, dilation],
-        });
+        const rows = tf.reshape(x, [batch, 1, time, inChannels]) as tf.Tensor4D;
+        const weight = tf.reshape(params.weight, [1, kernelSize, inChannels, outChannels]) as tf.Tensor4D;
+        const options = { strides: [1, stride], pad, dilations: [1, dilation] } satisfies ConvolveOptions;
+        const y = convolve(rows, { ...params, weight }, options);
         return tf.reshape(y, [batch, y.shape[2]!, outChannels]);
       });
     },

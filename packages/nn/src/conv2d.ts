@@ -1,8 +1,7 @@
-import { foldIn } from '@frugal/tensor';
+import { differentiable, foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
 import { type ConvOptions, checkConv, pair, type Size2d } from './conv-options.ts';
-import { fusedConv2d } from './fused.ts';
 import { heNormal, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer } from './spec.ts';
@@ -36,8 +35,51 @@ export function conv2d<const B extends boolean = true>(
     },
     apply(params: { weight: tf.Tensor4D; bias?: tf.Tensor }, x, ctx) {
       checkInput('conv2d', x, { rank: 4, last: inChannels }, ctx);
-      const { weight, bias } = params;
-      return tf.tidy(() => fusedConv2d(x as tf.Tensor4D, weight, bias, { strides, pad: padding, dilations: dilation }));
+      return convolve(x as tf.Tensor4D, params, { strides, pad: padding, dilations: dilation });
     },
   };
+}
+
+/** Geometry of `convolve`, as tfjs's convolutions take it. */
+export interface ConvolveOptions {
+  strides: [number, number];
+  pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+  dilations: [number, number];
+}
+
+/**
+ * conv2d(x, weight) (+ bias), [B, H, W, in] → [B, H', W', out].
+ *
+ * One kernel forward, and backward only the gradients that are asked for, so that a first layer never pays for its data's.
+ */
+export function convolve(
+  x: tf.Tensor4D,
+  params: { weight: tf.Tensor4D; bias?: tf.Tensor },
+  options: ConvolveOptions,
+): tf.Tensor4D {
+  const { weight, bias } = params;
+  const { strides, dilations } = options;
+  // The types of tfjs leave explicit padding out at some places; its code takes it at all.
+  const pad = options.pad as 'same';
+  if (dilations[0] > 1 || dilations[1] > 1) {
+    return tf.tidy(() => {
+      const y = tf.conv2d(x, weight, strides, pad, 'NHWC', dilations);
+      return bias ? tf.add(y, bias) : y;
+    });
+  }
+  return differentiable(
+    { x, weight, bias },
+    (save) => {
+      save([x, weight]);
+      return tf.fused.conv2d({ x, filter: weight, strides, pad, ...(bias && { bias }) });
+    },
+    (dy, [savedX, savedWeight]) => ({
+      x: () => tf.conv2dTranspose(dy as tf.Tensor4D, savedWeight as tf.Tensor4D, x.shape, strides, pad),
+      weight: () => {
+        const attrs = { strides, pad, dataFormat: 'NHWC', filterShape: weight.shape };
+        return tf.engine().runKernel('Conv2DBackpropFilter', { x: savedX!, dy }, attrs as unknown as tf.NamedAttrMap);
+      },
+      bias: () => tf.sum(dy, [0, 1, 2]),
+    }),
+  ) as tf.Tensor4D;
 }

@@ -1,7 +1,6 @@
-import { foldIn } from '@frugal/tensor';
+import { differentiable, foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput, checkPositive } from './checks.ts';
-import { fusedMatMul } from './fused.ts';
 import { heNormal, type Initializer, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer } from './spec.ts';
@@ -50,15 +49,30 @@ export function dense<const B extends boolean = true>(
 /**
  * x · weight (+ bias) over the last axis, as one product of matrices whatever the rank of `x`.
  *
+ * One kernel forward, and backward only the gradients that are asked for, so that a first layer never pays for its data's.
+ *
  * @param x [..., in].
  * @returns [..., out].
  */
 export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tensor }): tf.Tensor {
-  return tf.tidy(() => {
-    const { weight, bias } = params;
-    const [inFeatures, outFeatures] = weight.shape as [number, number];
-    const rows = tf.reshape(x, [x.size / inFeatures, inFeatures]) as tf.Tensor2D;
-    const y = fusedMatMul(rows, weight as tf.Tensor2D, bias);
-    return tf.reshape(y, [...x.shape.slice(0, -1), outFeatures]);
-  });
+  const { weight, bias } = params;
+  const [inFeatures, outFeatures] = weight.shape as [number, number];
+  const rows = x.size / inFeatures;
+  const asRows = (tensor: tf.Tensor, columns: number): tf.Tensor2D => tf.reshape(tensor, [rows, columns]);
+  return differentiable(
+    { x, weight, bias },
+    (save) => {
+      save([x, weight]);
+      const y = tf.fused.matMul({ a: asRows(x, inFeatures), b: weight as tf.Tensor2D, ...(bias && { bias }) });
+      return tf.reshape(y, [...x.shape.slice(0, -1), outFeatures]);
+    },
+    (dy, [savedX, savedWeight]) => {
+      const dRows = asRows(dy, outFeatures);
+      return {
+        x: () => tf.reshape(tf.matMul(dRows, savedWeight as tf.Tensor2D, false, true), x.shape),
+        weight: () => tf.matMul(asRows(savedX!, inFeatures), dRows, true, false),
+        bias: () => tf.sum(dRows, 0),
+      };
+    },
+  );
 }

@@ -3,6 +3,7 @@ export { type AttentionInput, type AttentionOptions, type AttentionParams, atten
 export { type BatchNormOptions, type BatchNormParams, batchNorm, batchNormPaths } from './batch-norm.ts';
 export { applyChild, childContext, joinPath, runSteps } from './context.ts';
 export type { ConvOptions, Size2d } from './conv-options.ts';
+export { type ConvReluPoolOptions2d, convReluPool2d } from './conv-relu-pool2d.ts';
 export { type ConvTranspose2dParams, convTranspose2d } from './conv-transpose2d.ts';
 export { type Conv1dOptions, type Conv1dParams, conv1d } from './conv1d.ts';
 export { type Conv2dParams, conv2d } from './conv2d.ts';

@@ -1,7 +1,7 @@
+import { layerNorm as normalizeLayer } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput, checkPositive } from './checks.ts';
 import { normalizeRms } from './normalize.ts';
-import { layerNorm as normalizeLayer } from './pending.ts';
 import type { Layer } from './spec.ts';
 
 /** Parameters of `layerNorm` and `groupNorm`: `weight` [C] and `bias` [C]. */
@@ -25,7 +25,7 @@ export function layerNorm(features: number, options: NormOptions = {}): Layer<La
     init: () => ({ weight: tf.ones([features]), bias: tf.zeros([features]) }),
     apply(params, x, ctx) {
       checkInput('layerNorm', x, { last: features }, ctx);
-      return normalizeLayer(x, params.weight, params.bias, { epsilon });
+      return normalizeLayer({ x, scale: params.weight, offset: params.bias }, { epsilon });
     },
   };
 }

@@ -1,4 +1,5 @@
 import { activation as activate } from '../activations.ts';
+import { convReluPool2d } from '../conv-relu-pool2d.ts';
 import { type Conv2dParams, conv2d } from '../conv2d.ts';
 import { type DenseParams, dense } from '../dense.ts';
 import { lecunNormal } from '../initializers.ts';
@@ -44,7 +45,9 @@ export function lenet5(options: Lenet5Options = {}): Lenet5 {
     padding.reduce((n, pad) => Math.floor((pad === 'same' ? n : n - 4) / 2), size);
   const features = shrink(input[0]) * shrink(input[1]) * channels[1];
   const conv = (from: number, to: number, pad: 'same' | 'valid'): Layer<Conv2dParams> =>
-    wrap(conv2d(from, to, 5, { padding: pad }), { after: [act(), halve()] });
+    activation === 'relu' && pool === 'max'
+      ? convReluPool2d(from, to, 5, { padding: pad })
+      : wrap(conv2d(from, to, 5, { padding: pad }), { after: [act(), halve()] });
   return sequential({
     conv1: conv(input[2], channels[0], padding[0]),
     conv2: conv(channels[0], channels[1], padding[1]),
