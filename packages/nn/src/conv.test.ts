@@ -148,6 +148,13 @@ describeEachBackend('convolutions', (backend) => {
     });
   }
 
+  it('dilated conv2d has the right gradients', async () => {
+    const layer = conv2d(2, 3, 3, { dilation: 2, padding: 'same' });
+    const tree = { p: layer.init(key(1)), x: normalTensor(2, [1, 6, 6, 2]) };
+    await expectNoLeak(() => expectGradient(({ p, x }) => layer.apply(p, x), tree));
+    treeDispose(tree);
+  });
+
   it('depthwise has the right gradients (skipped where the backend has no kernels for them)', async (context) => {
     if (tf.getKernel('DepthwiseConv2dNativeBackpropFilter', backend) === undefined) return context.skip();
     const layer = depthwiseConv2d(3, 3, { padding: 'same' });

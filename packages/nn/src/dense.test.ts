@@ -1,4 +1,4 @@
-import { key, treeDispose } from '@frugal/tensor';
+import { key, meter, treeDispose, valueAndGrad } from '@frugal/tensor';
 import {
   describeEachBackend,
   expectClose,
@@ -46,6 +46,19 @@ describeEachBackend('dense', () => {
     const params = { ...layer.init(key(3)), x: normalTensor(4, [2, 3, 4]) };
     await expectNoLeak(() => expectGradient((p) => layer.apply(p, p.x), params));
     treeDispose(params);
+  });
+
+  it('makes no gradient of the data where only those of the parameters are asked for', async () => {
+    await expectNoLeak(() => {
+      const [layer, x] = [dense(16, 4), tf.ones([8, 16])];
+      const params = layer.init(key(1));
+      const { result, kernels } = meter(() => valueAndGrad((p: typeof params) => tf.sum(layer.apply(p, x)))(params));
+      const products = kernels.filter(({ kernel }) => kernel.endsWith('MatMul'));
+      // Forward (where a bias is fused, its addition too) and the weight's gradient.
+      const flops = products.reduce((sum, { flops }) => sum + flops!, 0);
+      expect([2 * (2 * 8 * 16 * 4), 2 * (2 * 8 * 16 * 4) + 8 * 4]).toContain(flops);
+      treeDispose([params, x, ...result]);
+    });
   });
 
   it('initialises by key', async () => {
