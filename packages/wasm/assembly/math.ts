@@ -1,35 +1,33 @@
-// exp, log, tanh and activations on four floats at once. No relaxed instruction: the same bits on every engine.
+// exp, log, tanh and activations on four floats at once.
+
+import { madd } from './prelude';
 
 // @ts-ignore: decorator
 @inline
 function poly(y: v128, x: v128, c: f32): v128 {
-  return f32x4.add(f32x4.mul(y, x), f32x4.splat(c));
+  return madd(y, x, f32x4.splat(c));
 }
 
-/** eˣ within 2 ulp: x = n·ln 2 + r, a polynomial in r (Cephes), times 2ⁿ in two steps so that both ends saturate. */
+/**
+ * eˣ within 2 ulp: x = n·ln 2 + r, a polynomial in r (Cephes), times 2ⁿ. Overflows to ∞; below e^−86.6 it is 0, as
+ * subnormal results would cost a hundred times as much (masked scores of a softmax end there).
+ */
 export function exp4(x: v128): v128 {
-  x = f32x4.min(f32x4.max(x, f32x4.splat(-104)), f32x4.splat(89));
-  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504)));
-  let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.12194440e-4)));
+  const floor = f32x4.splat(-86.6);
+  const t = f32x4.min(f32x4.max(x, floor), f32x4.splat(89));
+  const n = f32x4.nearest(f32x4.mul(t, f32x4.splat(1.44269504)));
+  let r = madd(n, f32x4.splat(-0.693359375), t);
+  r = madd(n, f32x4.splat(2.12194440e-4), r);
   let y = f32x4.splat(1.9875691500e-4);
   y = poly(y, r, 1.3981999507e-3);
   y = poly(y, r, 8.3334519073e-3);
   y = poly(y, r, 4.1665795894e-2);
   y = poly(y, r, 1.6666665459e-1);
   y = poly(y, r, 5.0000001201e-1);
-  y = f32x4.add(f32x4.add(f32x4.mul(y, f32x4.mul(r, r)), r), f32x4.splat(1));
-  const i = i32x4.trunc_sat_f32x4_s(n);
-  const half = i32x4.shr_s(i, 1);
-  y = f32x4.mul(y, power(half));
-  return f32x4.mul(y, power(i32x4.sub(i, half)));
-}
-
-/** 2ⁿ for |n| ≤ 126. */
-// @ts-ignore: decorator
-@inline
-function power(n: v128): v128 {
-  return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
+  y = f32x4.add(madd(y, f32x4.mul(r, r), r), f32x4.splat(1));
+  // 2ⁿ⁻¹ and a doubling, as n may be 128.
+  y = f32x4.mul(y, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(126)), 23));
+  return v128.andnot(f32x4.add(y, y), f32x4.lt(x, floor));
 }
 
 /** ln x for normal x > 0 (Cephes). */
