@@ -156,7 +156,8 @@ const samples: Record<string, Sample> = {
   Relu6: at((x) => tf.relu6(tf.mul(x!, 9)), v),
   Reshape: at((x) => tf.reshape(x!, [2, 6]), m),
   ResizeBilinear: at((x) => tf.image.resizeBilinear(x as tf.Tensor4D, [5, 9]), image),
-  ResizeNearestNeighbor: at((x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [3, 3]), [2, 6, 6, 3]),
+  // One image: the cpu backend's gradient is wrong (NaN) from the second on.
+  ResizeNearestNeighbor: at((x) => tf.image.resizeNearestNeighbor(x as tf.Tensor4D, [3, 3]), [1, 6, 6, 3]),
   Reverse: at((x) => tf.reverse(x!, 1), m),
   Round: at((x) => tf.add(tf.round(x!), x!), v),
   Rsqrt: within(tf.rsqrt, positive, v),
@@ -231,10 +232,7 @@ describe('the gradients of tfjs on wasm', () => {
     const { kernelNames } = await tf.profile(() => tf.tidy(() => everything(samples[name]!)));
     const kernels = kernelNames.filter((kernel) => tf.getKernel(kernel, 'cpu') !== undefined);
     const missing = kernels.filter((kernel) => tf.getKernel(kernel, 'wasm') === undefined);
-    expect(
-      missing.filter((kernel) => !PENDING.includes(kernel)),
-      'kernels that a gradient asks for',
-    ).toEqual([]);
+    expect(missing, 'kernels that a gradient asks for').toEqual([]);
     await tf.setBackend('wasm');
     if (STOCK_WRONG.includes(name)) return;
     const f = () => everything(samples[name]!);
