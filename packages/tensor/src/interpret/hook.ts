@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './handler.ts';
+import type { KernelHandler, NextKernel } from './handler.ts';
 import { currentScope } from './scope.ts';
 
 /** The parts of tfjs's engine that are hooked; `runKernel` is called for every kernel, also by the backward pass. */
@@ -11,6 +11,9 @@ interface EngineHooks {
 
 /** Handlers of all open interpreters, in every scope: a tensor's life concerns them all. */
 const open: KernelHandler[] = [];
+/** Those of them that want to hear of it; kept apart, as it happens for every tensor. */
+let creating: readonly KernelHandler[] = [];
+let disposing: readonly KernelHandler[] = [];
 let remove: (() => void) | undefined;
 
 /** Replaces a method by an own property; what is returned puts the former state back. */
@@ -47,27 +50,34 @@ function dispatcher(engine: EngineHooks, base: NextKernel): NextKernel {
     }
     const level = scope.top;
     const handler = scope.handlers[level - 1]!;
-    let copies: tf.Tensor[] | null = null;
-    const next: NextKernel = (nextName: string, nextInputs: KernelInputs, nextAttrs: KernelAttrs) => {
-      const out = dispatch(nextName, nextInputs, nextAttrs);
-      if (scope.copies !== null) copies = copies === null ? scope.copies : [...copies, ...scope.copies];
-      return out;
-    };
+    const { collected } = scope;
     scope.top = level - 1;
+    scope.collected = null;
     try {
       const out = handler.kernel(name, inputs, attrs, next);
-      tellCopies(handler, copies);
+      const copies = scope.collected;
+      if (copies !== null) tellCopies(handler, copies);
       scope.copies = copies;
       return out;
     } finally {
       scope.top = level;
+      scope.collected = collected;
     }
+  };
+  // One function for all kernels: a closure for each would cost more than the rest of the dispatch.
+  const next: NextKernel = (name, inputs, attrs) => {
+    const out = dispatch(name, inputs, attrs);
+    const scope = currentScope();
+    if (scope !== undefined && scope.copies !== null) {
+      scope.collected = scope.collected === null ? scope.copies : [...scope.collected, ...scope.copies];
+    }
+    return out;
   };
   return dispatch;
 }
 
-function tellCopies(handler: KernelHandler, copies: readonly tf.Tensor[] | null): void {
-  if (copies === null || handler.cloned === undefined) return;
+function tellCopies(handler: KernelHandler, copies: readonly tf.Tensor[]): void {
+  if (handler.cloned === undefined) return;
   for (let i = 0; i < copies.length; i += 2) {
     const copy = copies[i + 1]!;
     if (!copy.isDisposed) handler.cloned(copies[i]!, copy);
@@ -84,7 +94,7 @@ function install(): () => void {
       (base) =>
         function trackTensor(tensor, backend) {
           base.call(engine, tensor, backend);
-          for (const handler of open) handler.created?.(tensor);
+          for (let i = 0; i < creating.length; i++) creating[i]!.created!(tensor);
         },
     ),
     override(
@@ -93,7 +103,7 @@ function install(): () => void {
       (base) =>
         function disposeTensor(tensor) {
           base.call(engine, tensor);
-          for (const handler of open) handler.disposed?.(tensor);
+          for (let i = 0; i < disposing.length; i++) disposing[i]!.disposed!(tensor);
         },
     ),
     override(
@@ -111,12 +121,19 @@ function install(): () => void {
   };
 }
 
+function sort(): void {
+  creating = open.filter(({ created }) => created !== undefined);
+  disposing = open.filter(({ disposed }) => disposed !== undefined);
+}
+
 /** Hooks the engine while at least one handler listens, so that nobody pays when none does. Returns how to stop. */
 export function listen(handler: KernelHandler): () => void {
   if (open.length === 0) remove = install();
   open.push(handler);
+  sort();
   return () => {
     open.splice(open.lastIndexOf(handler), 1);
+    sort();
     if (open.length > 0) return;
     remove?.();
     remove = undefined;

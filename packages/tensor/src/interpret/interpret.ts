@@ -20,7 +20,13 @@ import { currentScope, isPromise, runInScope, type Scope } from './scope.ts';
 export function interpret<R>(handler: KernelHandler, fn: () => R): R {
   const outer = currentScope();
   const seen = outer === undefined || outer.busy ? [] : outer.handlers.slice(0, outer.top);
-  const scope: Scope = { handlers: [...seen, handler], top: seen.length + 1, busy: false, copies: null };
+  const scope: Scope = {
+    handlers: [...seen, handler],
+    top: seen.length + 1,
+    busy: false,
+    copies: null,
+    collected: null,
+  };
   const close = listen(handler);
   let result: R;
   try {

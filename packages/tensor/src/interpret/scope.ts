@@ -11,6 +11,8 @@ export interface Scope {
   busy: boolean;
   /** The engine's clones made by the last kernel, as [original, copy, original, copy, …]. */
   copies: Tensor[] | null;
+  /** Those of all kernels that the running handler asked for by `next`. */
+  collected: Tensor[] | null;
 }
 
 /** Where the scope of the running code is kept; `AsyncLocalStorage` has this shape. */
