@@ -30,11 +30,17 @@ export { type Culprit, type Finding, type GuardOptions, NonFiniteError } from '.
 export {
   type CheckpointOptions,
   type Evaluate,
+  type EvaluateOnOptions,
   type EvaluateOptions,
+  evaluate,
   type Hook,
   type HookState,
   type Listener,
   type LiveRun,
+  type LossTask,
+  type ObjectiveTask,
+  type RunOptions,
+  type TrainObjectiveOptions,
   type TrainOptions,
   train,
 } from './loop/index.ts';

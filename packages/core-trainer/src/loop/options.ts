@@ -5,7 +5,6 @@ import {
   type GradientEstimator,
   type GradientTransformation,
   type Key,
-  type LossFunction,
   type Meter,
   type Tree,
 } from '@frugal/tensor';
@@ -16,6 +15,7 @@ import type { Stream } from '../data/index.ts';
 import type { GuardOptions } from '../guards/index.ts';
 import type { WithAverageOptions } from '../transforms/index.ts';
 import type { Hook, Listener } from './hook.ts';
+import type { LossTask, ObjectiveTask } from './task.ts';
 
 /** Measures parameters on data that they are not trained on; `params` stay the loop's. */
 export type Evaluate<P extends Tree> = (
@@ -24,8 +24,8 @@ export type Evaluate<P extends Tree> = (
 ) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>;
 
 /** When to evaluate; always at the end too. */
-export interface EvaluateOptions<P extends Tree> {
-  run: Evaluate<P>;
+export interface EvaluateOptions<P extends Tree, B> {
+  on: Dataset<B> | Evaluate<P>;
   /** Default 1, unless `everySteps` is given. */
   everyEpochs?: number;
   everySteps?: number;
@@ -46,12 +46,8 @@ export interface CheckpointOptions {
   keep?: number;
 }
 
-/** What `train` needs to know. */
-export interface TrainOptions<P extends Tree, B> {
-  /** Makes the first parameters, e.g. a `Module`. */
-  model: { init(key: Key): P };
-  /** One value per example. */
-  loss: LossFunction<P, B>;
+/** How a run is made, whatever it learns. */
+export interface RunOptions<P extends Tree, B> {
   optimizer: GradientTransformation;
   /** A `Dataset`, or batches as they come (then the run cannot be resumed). The loop frees each batch. */
   data: Dataset<B> | Stream<B>;
@@ -67,7 +63,8 @@ export interface TrainOptions<P extends Tree, B> {
   params?: P;
   /** Module state to start from, copied. */
   state?: Readonly<Record<string, Tensor>>;
-  evaluate?: Evaluate<P> | EvaluateOptions<P>;
+  /** Data to measure the loss and the objective's metrics on, or a function that measures what it likes. */
+  evaluate?: Dataset<B> | Evaluate<P> | EvaluateOptions<P, B>;
   checkpoint?: CheckpointOptions;
   /** What to do about NaN and infinity. Default `{ nonFinite: 'stop' }`. */
   guards?: GuardOptions;
@@ -88,6 +85,21 @@ export interface TrainOptions<P extends Tree, B> {
   yieldEvery?: number;
 }
 
+/** What `train` needs to know: what to learn, by a loss or by an objective, and how. */
+export type TrainOptions<P extends Tree, B> = LossTask<P, B> & RunOptions<P, B>;
+
+/** `TrainOptions` with an objective. */
+export type TrainObjectiveOptions<
+  P extends Tree,
+  B extends Tree,
+  X extends Tree = Tensor,
+  Y extends Tree = Tensor,
+> = ObjectiveTask<P, B, X, Y> & RunOptions<P, B>;
+
+/** Either kind. */
+export type AnyTrainOptions<P extends Tree, B> = (LossTask<P, B> | ObjectiveTask<P, B & Tree, Tree, Tree>) &
+  RunOptions<P, B>;
+
 function checkCadence(name: string, options: { everyEpochs?: number; everySteps?: number }): void {
   const positive = { min: 1, integer: true };
   if (options.everyEpochs !== undefined) checkNumber(`${name}.everyEpochs`, options.everyEpochs, positive);
@@ -95,7 +107,7 @@ function checkCadence(name: string, options: { everyEpochs?: number; everySteps?
 }
 
 /** @throws {FrugalError} `INVALID_ARGUMENT`, before anything has happened. */
-export function checkTrainOptions<P extends Tree, B>(options: TrainOptions<P, B>): void {
+export function checkTrainOptions<P extends Tree, B>(options: AnyTrainOptions<P, B>): void {
   const { epochs, steps, evaluate, checkpoint, hooks = [], readEvery = 1, yieldEvery = 16, guards = {} } = options;
   const positive = { min: 1, integer: true };
   if (epochs === undefined && steps === undefined) {
@@ -105,7 +117,7 @@ export function checkTrainOptions<P extends Tree, B>(options: TrainOptions<P, B>
   if (steps !== undefined) checkNumber('steps', steps, { ...positive, min: 0 });
   checkNumber('readEvery', readEvery, positive);
   checkNumber('yieldEvery', yieldEvery, { min: 0 });
-  if (typeof evaluate === 'object') checkCadence('evaluate', evaluate);
+  if (typeof evaluate === 'object' && 'on' in evaluate) checkCadence('evaluate', evaluate);
   if (checkpoint !== undefined) {
     checkCadence('checkpoint', checkpoint);
     checkNumber('checkpoint.keep', checkpoint.keep ?? 2, positive);
@@ -116,6 +128,17 @@ export function checkTrainOptions<P extends Tree, B>(options: TrainOptions<P, B>
     throw new FrugalError(
       'INVALID_ARGUMENT',
       `guards.nonFinite 'skip' has to know the loss before the update, and readEvery is ${readEvery}. Leave readEvery out.`,
+    );
+  }
+  const { loss, objective, model } = options as { loss?: unknown; objective?: unknown; model: { apply?: unknown } };
+  if ((loss === undefined) === (objective === undefined)) {
+    const got = loss === undefined ? 'neither' : 'both';
+    throw new FrugalError('INVALID_ARGUMENT', `train needs a loss or an objective, and got ${got}. Pass one of them.`);
+  }
+  if (objective !== undefined && typeof model.apply !== 'function') {
+    throw new FrugalError(
+      'INVALID_ARGUMENT',
+      'objective needs a model with apply, and it has only init. Pass a Module.',
     );
   }
   const names = hooks.map(({ name }) => name);

@@ -10,24 +10,26 @@ import { Advancer } from './advancer.ts';
 import { epochDue, stepDue } from './cadence.ts';
 import { EventChannel } from './channel.ts';
 import type { LiveRun } from './hook.ts';
-import type { EvaluateOptions, TrainOptions } from './options.ts';
+import type { AnyTrainOptions, EvaluateOptions } from './options.ts';
 import { createPacer } from './pacer.ts';
 import { disposeProgress } from './progress.ts';
 import { noteOf, Reporter } from './report.ts';
-import { type Beginning, begin, dataSizes, optimizerParts } from './setup.ts';
+import { type Beginning, begin, dataSizes, optimizerParts, resultTrees } from './setup.ts';
 import { Stepper } from './stepper.ts';
+import { measureOn, resolveTask, type Task } from './task.ts';
 import { defaultReadEvery, kernelVariant } from './variant.ts';
 
 /** A run from its first step to its result; `train` is its face. */
 export class TrainingRun<P extends Tree, B> {
   readonly channel: EventChannel = new EventChannel();
-  readonly #options: TrainOptions<P, B>;
-  readonly #evaluate: EvaluateOptions<P> | undefined;
-  readonly #optimizer: TrainOptions<P, B>['optimizer'];
+  readonly #options: AnyTrainOptions<P, B>;
+  readonly #task: Task<P, B>;
+  readonly #evaluate: EvaluateOptions<P, B> | undefined;
+  readonly #optimizer: AnyTrainOptions<P, B>['optimizer'];
   readonly #reporter: Reporter;
   readonly #keys: { init: Key; data: Key; steps: Key; evaluation: Key };
   readonly #pause: () => Promise<void> | undefined;
-  #advancer!: Advancer<P, B>;
+  #advancer!: Advancer<P, unknown>;
   #writer: CheckpointWriter | undefined;
   #epoch = 0;
   /** Batches of this epoch that were consumed. */
@@ -37,12 +39,13 @@ export class TrainingRun<P extends Tree, B> {
   /** The position of the last checkpoint. */
   #savedAt = '';
 
-  constructor(options: TrainOptions<P, B>) {
+  constructor(options: AnyTrainOptions<P, B>) {
     this.#options = options;
     const { ema, evaluate, key } = options;
     const average = typeof ema === 'number' ? { decay: ema } : ema;
     this.#optimizer = average === undefined ? options.optimizer : withAverage(options.optimizer, average);
-    this.#evaluate = typeof evaluate === 'function' ? { run: evaluate } : evaluate;
+    this.#task = resolveTask(options);
+    this.#evaluate = evaluate === undefined || 'on' in evaluate ? evaluate : { on: evaluate };
     const [init, data, steps, evaluation] = split(key, 4) as [Key, Key, Key, Key];
     this.#keys = { init, data, steps, evaluation };
     this.#pause = createPacer(options.yieldEvery ?? 16);
@@ -87,7 +90,7 @@ export class TrainingRun<P extends Tree, B> {
   }
 
   async #run(): Promise<RunResult<P>> {
-    const beginning = await begin(this.#options, this.#optimizer, this.#keys.init);
+    const beginning = await begin(this.#options, this.#task, this.#optimizer, this.#keys.init);
     this.#advancer = this.#createAdvancer(beginning);
     let finished = false;
     try {
@@ -109,8 +112,8 @@ export class TrainingRun<P extends Tree, B> {
     }
   }
 
-  #createAdvancer({ progress, position, stale }: Beginning<P>): Advancer<P, B> {
-    const { loss, estimator = backprop(), guards, meter, readEvery, checkpoint } = this.#options;
+  #createAdvancer({ progress, position, stale }: Beginning<P>): Advancer<P, unknown> {
+    const { estimator = backprop(), guards, meter, readEvery, checkpoint } = this.#options;
     this.#epoch = position.epoch;
     this.#batch = position.batch;
     if (checkpoint !== undefined) {
@@ -119,7 +122,13 @@ export class TrainingRun<P extends Tree, B> {
       );
     }
     const guard = resolveGuard(guards);
-    const stepper = new Stepper({ loss, estimator, optimizer: this.#optimizer, key: this.#keys.steps, meter });
+    const stepper = new Stepper({
+      loss: this.#task.loss,
+      estimator,
+      optimizer: this.#optimizer,
+      key: this.#keys.steps,
+      meter,
+    });
     const every = readEvery ?? (guard.nonFinite === 'skip' ? 1 : defaultReadEvery());
     return new Advancer(
       stepper,
@@ -183,7 +192,7 @@ export class TrainingRun<P extends Tree, B> {
       while (!this.#over) {
         const { done, value } = await iterator.next();
         if (done === true) return this.#endOfData();
-        await this.#advancer.advance(value);
+        await this.#advancer.advance(this.#task.prepare(value));
         this.#batch++;
         await this.#afterStep();
       }
@@ -246,7 +255,9 @@ export class TrainingRun<P extends Tree, B> {
     const own = this.#evaluationParams();
     try {
       const ctx = { train: false, key: foldIn(this.#keys.evaluation, this.#made), state: scratch };
-      const metrics = await this.#evaluate!.run(own ?? this.#advancer.progress.params, ctx);
+      const { on } = this.#evaluate!;
+      const params = own ?? this.#advancer.progress.params;
+      const metrics = await (typeof on === 'function' ? on(params, ctx) : measureOn(this.#task, params, on, ctx));
       this.#reporter.evaluated(metrics, this.#epoch, this.#made);
     } finally {
       scratch.dispose();
@@ -288,7 +299,7 @@ export class TrainingRun<P extends Tree, B> {
     if (this.#evaluate !== undefined && this.#aborted === undefined) await this.#runEvaluation();
     await this.#save();
     await this.#writer?.settled();
-    const { step, params, optimizer, state } = this.#advancer.progress;
+    const { step } = this.#advancer.progress;
     const reason = this.#aborted !== undefined ? 'aborted' : this.#stopped !== undefined ? 'stopped' : 'finished';
     const why = this.#aborted ?? this.#stopped;
     if (why !== undefined) this.#reporter.emit({ type: 'note', step, message: `The run was ${reason}: ${why}.` });
@@ -296,20 +307,8 @@ export class TrainingRun<P extends Tree, B> {
     this.#reporter.emit({ type: 'end', step, epoch: this.#epoch, reason, metrics });
     await this.#reporter.settled();
     const shipped = this.#evaluationParams();
-    const record = state.toRecord();
-    state.dispose();
-    const { opt, ema } = optimizerParts(optimizer, this.#options.ema !== undefined);
-    if (ema !== undefined) treeDispose(ema);
-    return {
-      params,
-      ...(shipped === undefined ? {} : { evaluationParams: shipped }),
-      optimizer: opt,
-      state: record,
-      steps: step,
-      epochs: this.#epoch,
-      reason,
-      metrics,
-    };
+    const trees = resultTrees(this.#advancer.progress, shipped, this.#options.ema !== undefined);
+    return { ...trees, steps: step, epochs: this.#epoch, reason, metrics };
   }
 
   #live(): LiveRun {

@@ -4,6 +4,7 @@ import {
   type Dataset,
   type GradientTransformation,
   type Key,
+  type RunResult,
   type Tree,
   treeClone,
   treeDispose,
@@ -15,8 +16,9 @@ import { type Found, newestCheckpoint, restoreParts } from '../checkpoint/resume
 import { listCheckpoints } from '../checkpoint/writer.ts';
 import { isDataset } from '../data/stream.ts';
 import type { AverageState } from '../transforms/index.ts';
-import type { CheckpointOptions, TrainOptions } from './options.ts';
+import type { CheckpointOptions, RunOptions } from './options.ts';
 import { disposeProgress, type Progress } from './progress.ts';
+import type { Task } from './task.ts';
 import { kernelVariant } from './variant.ts';
 
 /** What a run begins with. */
@@ -45,11 +47,12 @@ export function dataSizes(data: Dataset<unknown>): Json {
 }
 
 function fresh<P extends Tree, B>(
-  options: TrainOptions<P, B>,
+  options: RunOptions<P, B>,
+  task: Task<P, B>,
   optimizer: GradientTransformation,
   key: Key,
 ): Progress<P> {
-  const params = options.params === undefined ? options.model.init(key) : treeClone(options.params);
+  const params = options.params === undefined ? task.init(key) : treeClone(options.params);
   return { params, optimizer: optimizer.init(params), state: createState(options.state), step: 0 };
 }
 
@@ -57,7 +60,7 @@ function mismatch(found: Found, message: string): never {
   throw new CheckpointError('CHECKPOINT_MISMATCH', `The checkpoint '${found.name}' does not fit this run: ${message}`);
 }
 
-function checkSameRun<P extends Tree, B>(found: Found, options: TrainOptions<P, B>): Dataset<B> {
+function checkSameRun<P extends Tree, B>(found: Found, options: RunOptions<P, B>): Dataset<B> {
   const { data, key } = options;
   if (!isDataset(data)) {
     mismatch(
@@ -112,20 +115,21 @@ async function find(options: CheckpointOptions): Promise<{ found: Found | undefi
  * @throws {CheckpointError} If there is a checkpoint that does not fit, saying where.
  */
 export async function begin<P extends Tree, B>(
-  options: TrainOptions<P, B>,
+  options: RunOptions<P, B>,
+  task: Task<P, B>,
   optimizer: GradientTransformation,
   initKey: Key,
 ): Promise<Beginning<P>> {
   const { found, stale } =
     options.checkpoint === undefined ? { found: undefined, stale: [] } : await find(options.checkpoint);
   if (found === undefined) {
-    const progress = fresh(options, optimizer, initKey);
+    const progress = fresh(options, task, optimizer, initKey);
     return { progress, position: { epoch: 0, batch: 0 }, saved: undefined, notes: [], stale };
   }
   let like: Progress<P> | undefined;
   try {
     checkSameRun(found, options);
-    like = fresh(options, optimizer, initKey);
+    like = fresh(options, task, optimizer, initKey);
     const progress = restore(found, like, options.ema !== undefined);
     const tensors = Object.fromEntries(partEntries(found.tensors, 'hooks'));
     const { info, rejected } = found;
@@ -139,4 +143,17 @@ export async function begin<P extends Tree, B>(
   } finally {
     if (like !== undefined) disposeProgress(like);
   }
+}
+
+/** The trees of a result, out of the progress of a run that has ended; the caller owns them. */
+export function resultTrees<P extends Tree>(
+  { params, optimizer, state }: Progress<P>,
+  evaluationParams: P | undefined,
+  averaged: boolean,
+): Pick<RunResult<P>, 'params' | 'evaluationParams' | 'optimizer' | 'state'> {
+  const { opt, ema } = optimizerParts(optimizer, averaged);
+  if (ema !== undefined) treeDispose(ema);
+  const record = state.toRecord();
+  state.dispose();
+  return { params, ...(evaluationParams === undefined ? {} : { evaluationParams }), optimizer: opt, state: record };
 }
