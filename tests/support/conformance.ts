@@ -1,3 +1,4 @@
+import { jvp, jvpMany } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -20,6 +21,8 @@ export interface Conformance<A> {
   donated?: string[];
   /** Inputs with a gradient, of the first output. */
   differentiable?: string[];
+  /** Inputs that `jvp` may move, of all outputs. Default: the differentiable ones. */
+  tangents?: string[];
   /** tfjs kernels that the gradient needs; without them its test is skipped. */
   needs?: string[];
   /** Changes the normal numbers that inputs consist of, e.g. to keep them away from a kink. */
@@ -70,7 +73,14 @@ function differences<A>(kernel: Conformance<A>, attrs: A, inputs: Named<Float64A
  * Call it inside `describeEachBackend`.
  */
 export function itConforms<A>(name: string, kernel: Conformance<A>): void {
-  const { donated = [], differentiable = [], needs = [], tolerance = 1e-5, runs = 15 } = kernel;
+  const {
+    donated = [],
+    differentiable = [],
+    tangents = differentiable,
+    needs = [],
+    tolerance = 1e-5,
+    runs = 15,
+  } = kernel;
   const seeds = fc.nat(10_000);
 
   it(`${name}: agrees with its definition and frees what it takes`, async () => {
@@ -149,4 +159,59 @@ export function itConforms<A>(name: string, kernel: Conformance<A>): void {
       );
     });
   }
+
+  if (tangents.length > 0) {
+    it(`${name}: has the tangents of its definition`, async () => {
+      await fc.assert(
+        fc.asyncProperty(kernel.attrs, seeds, fc.nat(), async (attrs, seed, which) => {
+          const { arrays, tensors, doubles } = inputsOf(kernel, attrs, seed);
+          const present = tangents.filter((input) => input in arrays);
+          // All inputs move, or one of them.
+          const moving = which % 2 === 0 ? present : [present[(which >> 1) % present.length]!];
+          const directions = moving.map((input, i) => normals(seed + 99 + i, arrays[input]!.length));
+          const expected = along(kernel, attrs, doubles(), moving, directions);
+          const inputs = tensors();
+          const f = (xs: tf.Tensor[]): tf.Tensor[] => {
+            const given = { ...inputs, ...Object.fromEntries(moving.map((input, i) => [input, xs[i]!])) };
+            for (const input of donated) given[input] = tf.clone(given[input]!);
+            return list(kernel.run(given, attrs));
+          };
+          await expectNoLeak(async () => {
+            const xs = moving.map((input) => inputs[input]!);
+            const one = directions.map((direction, i) => tf.tensor(direction, xs[i]!.shape));
+            const two = one.map((direction) => tf.tidy(() => tf.stack([tf.mul(direction, -2), direction])));
+            const [out, tangent] = jvp(f, [xs], [one]);
+            const [again, both] = jvpMany(f, [xs], [two]);
+            for (const [i, dy] of expected.entries()) {
+              const far = Math.max(tolerance, 2e-5);
+              await expectClose(tangent[i]!, dy, far);
+              await expectClose(both[i]!, [...dy.map((x) => -2 * x), ...dy], 2 * far);
+            }
+            tf.dispose([one, two, out, tangent, again, both]);
+          });
+          tf.dispose(inputs);
+        }),
+        { numRuns: Math.min(runs, 10) },
+      );
+    });
+  }
+}
+
+/** Central differences of all outputs of the reference in one direction. */
+function along<A>(
+  kernel: Conformance<A>,
+  attrs: A,
+  inputs: Named<Float64Array>,
+  moving: string[],
+  directions: Float32Array[],
+): Float64Array[] {
+  const h = 1e-5;
+  const at = (step: number): Float64Array[] => {
+    const moved = { ...inputs };
+    for (const [i, input] of moving.entries())
+      moved[input] = inputs[input]!.map((x, e) => x + step * directions[i]![e]!);
+    return kernel.reference(moved, attrs);
+  };
+  const [after, before] = [at(h), at(-h)];
+  return after.map((output, i) => output.map((x, e) => (x - before[i]![e]!) / (2 * h)));
 }

@@ -38,9 +38,16 @@ export function convReluPool({ x, w, bias }: ConvReluPoolInputs, options: ConvRe
   if (hasKernel(name) && !isRecording()) {
     return runKernel(name, { x, w, bias }, { strides, pad, pool })[0] as tf.Tensor4D;
   }
-  return tf.tidy(() => {
-    const filter = w as tf.Tensor4D;
-    const active = tf.fused.conv2d({ x: x as tf.Tensor4D, filter, strides, pad, bias, activation: 'relu' });
-    return pool === 1 ? active : tf.maxPool(active, pool, pool, 'valid');
-  });
+  return tf.tidy(() => convReluPoolOfOps({ x, w, bias }, { pad, strides, pool }));
+}
+
+/** `convReluPool` as a composition of stock ops. */
+export function convReluPoolOfOps(
+  { x, w, bias }: ConvReluPoolInputs,
+  options: Required<ConvReluPoolOptions>,
+): tf.Tensor4D {
+  const { pad, strides, pool } = options;
+  const filter = w as tf.Tensor4D;
+  const active = tf.fused.conv2d({ x: x as tf.Tensor4D, filter, strides, pad, bias, activation: 'relu' });
+  return pool === 1 ? active : tf.maxPool(active, pool, pool, 'valid');
 }

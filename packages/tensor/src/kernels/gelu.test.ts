@@ -31,6 +31,7 @@ describeEachBackend('gelu', () => {
     shapes: (shape) => ({ x: shape, dy: shape }),
     run: ({ x, dy }) => geluGrad({ x: x!, dy: dy! }),
     reference: ({ x, dy }) => [x!.map((v, i) => dy![i]! * slope(v))],
+    tangents: ['x', 'dy'],
     prepare,
     tolerance: 2e-6,
   });

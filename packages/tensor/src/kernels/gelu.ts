@@ -40,10 +40,13 @@ export function geluGrad({ x, dy }: GeluGradInputs): tf.Tensor {
   checkFloats(KernelName.GeluGrad, 'x', x);
   checkFloats(KernelName.GeluGrad, 'dy', dy, x.shape);
   if (hasKernel(KernelName.GeluGrad)) return runKernel(KernelName.GeluGrad, { x, dy })[0]!;
-  return tf.tidy(() => {
-    const t = inner(x);
-    const slope = tf.add(tf.mul(tf.square(x), 3 * ROOT * CUBE), ROOT);
-    const rest = tf.mul(tf.mul(x, slope), tf.sub(1, tf.square(t)));
-    return tf.mul(tf.mul(dy, 0.5), tf.add(tf.add(t, 1), rest));
-  });
+  return tf.tidy(() => geluGradOfOps({ x, dy }));
+}
+
+/** `geluGrad` as a composition of stock ops. */
+export function geluGradOfOps({ x, dy }: GeluGradInputs): tf.Tensor {
+  const t = inner(x);
+  const slope = tf.add(tf.mul(tf.square(x), 3 * ROOT * CUBE), ROOT);
+  const rest = tf.mul(tf.mul(x, slope), tf.sub(1, tf.square(t)));
+  return tf.mul(tf.mul(dy, 0.5), tf.add(tf.add(t, 1), rest));
 }

@@ -62,6 +62,7 @@ describeEachBackend('layerNorm', () => {
       }
       return [dx, dscale, doffset];
     },
+    tangents: ['x', 'dy', 'scale', 'mean', 'rstd'],
     tolerance: 5e-5,
   });
 

@@ -71,14 +71,19 @@ export function layerNormGrad(tensors: LayerNormGradInputs): [tf.Tensor, tf.Tens
   checkFloats(name, 'mean', mean, batch);
   checkFloats(name, 'rstd', rstd, batch);
   if (hasKernel(name)) return runKernel(name, { ...tensors }) as [tf.Tensor, tf.Tensor, tf.Tensor];
-  return tf.tidy(() => {
-    const column = (t: tf.Tensor): tf.Tensor => tf.reshape(t, [...batch, 1]);
-    const axes = batch.map((_, axis) => axis);
-    const sum = (t: tf.Tensor): tf.Tensor => (axes.length === 0 ? t : tf.sum(t, axes));
-    const normal = tf.mul(tf.sub(x, column(mean)), column(rstd));
-    const g = tf.mul(dy, scale);
-    const along = tf.mul(normal, tf.mean(tf.mul(g, normal), -1, true));
-    const dx = tf.mul(tf.sub(tf.sub(g, tf.mean(g, -1, true)), along), column(rstd));
-    return [dx, sum(tf.mul(dy, normal)), axes.length === 0 ? tf.clone(dy) : sum(dy)];
-  });
+  return tf.tidy(() => layerNormGradOfOps(tensors));
+}
+
+/** `layerNormGrad` as a composition of stock ops. */
+export function layerNormGradOfOps(tensors: LayerNormGradInputs): [tf.Tensor, tf.Tensor, tf.Tensor] {
+  const { x, scale, mean, rstd, dy } = tensors;
+  const batch = x.shape.slice(0, -1);
+  const column = (t: tf.Tensor): tf.Tensor => tf.reshape(t, [...batch, 1]);
+  const axes = batch.map((_, axis) => axis);
+  const sum = (t: tf.Tensor): tf.Tensor => (axes.length === 0 ? tf.clone(t) : tf.sum(t, axes));
+  const normal = tf.mul(tf.sub(x, column(mean)), column(rstd));
+  const g = tf.mul(dy, scale);
+  const along = tf.mul(normal, tf.mean(tf.mul(g, normal), -1, true));
+  const dx = tf.mul(tf.sub(tf.sub(g, tf.mean(g, -1, true)), along), column(rstd));
+  return [dx, sum(tf.mul(dy, normal)), sum(dy)];
 }

@@ -51,6 +51,7 @@ describeEachBackend('matMulTangent', () => {
       if (db !== undefined) dy = plus(dy, product(attrs, a!, db));
       return [plus(product(attrs, a!, b!), bias), plus(dy, dbias)];
     },
+    tangents: ['a', 'b', 'da', 'db', 'bias', 'dbias'],
   });
 
   it('refuses what does not fit', async () => {
@@ -78,6 +79,7 @@ describeEachBackend('matMulAccumulate', () => {
       ),
     ],
     donated: ['c'],
+    tangents: ['c', 'a', 'b'],
   });
 
   it('refuses what does not fit before anything is donated', async () => {

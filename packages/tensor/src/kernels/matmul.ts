@@ -41,22 +41,27 @@ function sizes(
 export function matMulTangent(tensors: MatMulTangentInputs, options: TransposeOptions = {}): [tf.Tensor, tf.Tensor] {
   const name = KernelName.MatMulTangent;
   const { a, b, da, db, bias, dbias } = tensors;
-  const { m, n, transposeA, transposeB } = sizes(name, a, b, options);
+  const { n, transposeA, transposeB } = sizes(name, a, b, options);
   if (da !== undefined) checkFloats(name, 'da', da, a.shape);
   if (db !== undefined) checkFloats(name, 'db', db, b.shape);
   if (bias !== undefined) checkFloats(name, 'bias', bias, [n]);
   if (dbias !== undefined) checkFloats(name, 'dbias', dbias, [n]);
   if (hasKernel(name)) return runKernel(name, { ...tensors }, { transposeA, transposeB }) as [tf.Tensor, tf.Tensor];
-  return tf.tidy(() => {
-    const product = (left: tf.Tensor, right: tf.Tensor): tf.Tensor => tf.matMul(left, right, transposeA, transposeB);
-    const y = product(a, b);
-    const parts: tf.Tensor[] = [];
-    if (da !== undefined) parts.push(product(da, b));
-    if (db !== undefined) parts.push(product(a, db));
-    if (parts.length === 0) parts.push(tf.zeros([m, n]));
-    if (dbias !== undefined) parts.push(dbias);
-    return [bias === undefined ? y : tf.add(y, bias), parts.reduce((sum, part) => tf.add(sum, part))];
-  });
+  return tf.tidy(() => matMulTangentOfOps(tensors, { transposeA, transposeB }));
+}
+
+/** `matMulTangent` as a composition of stock ops. */
+export function matMulTangentOfOps(tensors: MatMulTangentInputs, options: TransposeOptions): [tf.Tensor, tf.Tensor] {
+  const { a, b, da, db, bias, dbias } = tensors;
+  const { transposeA = false, transposeB = false } = options;
+  const product = (left: tf.Tensor, right: tf.Tensor): tf.Tensor => tf.matMul(left, right, transposeA, transposeB);
+  const y = product(a, b);
+  const parts: tf.Tensor[] = [];
+  if (da !== undefined) parts.push(product(da, b));
+  if (db !== undefined) parts.push(product(a, db));
+  if (parts.length === 0) parts.push(tf.zeros(y.shape));
+  if (dbias !== undefined) parts.push(dbias);
+  return [bias === undefined ? y : tf.add(y, bias), parts.reduce((sum, part) => tf.add(sum, part))];
 }
 
 /**

@@ -52,6 +52,7 @@ describeEachBackend('segmentMatMul', () => {
       ];
     },
     differentiable: ['x', 'w'],
+    tangents: ['x', 'w', 'bias'],
   });
 
   it('has the gradient in the bias', async () => {
@@ -113,5 +114,6 @@ describeEachBackend('segmentMatMulWeightGrad', () => {
       }
       return [out];
     },
+    tangents: ['x', 'dy'],
   });
 });

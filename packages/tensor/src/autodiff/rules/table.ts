@@ -7,6 +7,7 @@ import { fusedRules } from './fused.ts';
 import { imageRules } from './images.ts';
 import { indexingRules } from './indexing.ts';
 import { normalisationRules } from './normalisation.ts';
+import { ownRules } from './own.ts';
 import { poolingRules } from './pooling.ts';
 import { productRules } from './products.ts';
 import { reductionRules } from './reductions.ts';
@@ -28,6 +29,7 @@ export const jvpRules: RuleTable = {
   ...imageRules,
   ...spectralRules,
   ...zeroRules,
+  ...ownRules,
 };
 
 const registered = new Map<string, RuleEntry>();
