@@ -8,8 +8,9 @@ export type Values = Float32Array | Int32Array | Uint8Array;
 /** Nested lists of numbers, the outermost over examples. */
 export type Nested = readonly number[] | readonly Nested[];
 
-/** One part of the examples: numbers with the shape of one example (`[]`: a number each), or nested lists. */
+/** One part of the examples: a number each, numbers with the shape of one example (`[]`: a number each), or nested lists. */
 export type Column =
+  | Values
   | { readonly values: Values; readonly shape?: readonly number[]; readonly dtype?: 'float32' | 'int32' }
   | Nested;
 
@@ -27,10 +28,11 @@ function shapeOf(nested: Nested): number[] {
 }
 
 function toRows(name: string, column: Column): Rows {
-  if ('values' in column && !Array.isArray(column)) {
-    const { values, shape = [] } = column as Exclude<Column, Nested>;
-    const dtype = (column as Exclude<Column, Nested>).dtype ?? (values instanceof Float32Array ? 'float32' : 'int32');
-    return { values, shape, dtype, width: shape.reduce((product, size) => product * size, 1) };
+  if (ArrayBuffer.isView(column)) return toRows(name, { values: column as Values });
+  if (!Array.isArray(column)) {
+    const { values, shape = [], dtype } = column as Exclude<Column, Nested | Values>;
+    const width = shape.reduce((product, size) => product * size, 1);
+    return { values, shape, dtype: dtype ?? (values instanceof Float32Array ? 'float32' : 'int32'), width };
   }
   const [, ...shape] = shapeOf(column as Nested);
   const width = shape.reduce((product, size) => product * size, 1);
@@ -55,7 +57,7 @@ function gather({ values, width }: Rows, start: number, end: number, order: Uint
 /**
  * Batches of examples that lie in memory on the host, seeded and resumable at any batch.
  *
- *     fromArrays({ x: { values: pixels, shape: [28, 28, 1] }, y: [3, 1, 4] }, { batchSize: 64 })
+ *     fromArrays({ x: { values: pixels, shape: [28, 28, 1] }, y: Int32Array.of(3, 1, 4) }, { batchSize: 64 })
  *
  * Lists and `Float32Array`s become float32, the others int32, unless `dtype` says otherwise. A batch has the columns'
  * names with tensors `[B, ...shape]`. Nothing is copied until a batch is made; the arrays must not change meanwhile.

@@ -23,7 +23,7 @@ const n = 7;
 const pixels = Float32Array.from({ length: 2 * n }, (_, i) => 10 * (i >> 1) + (i & 1));
 const arrays = (options: Partial<Parameters<typeof fromArrays>[1]> = {}): Dataset<Labelled> =>
   fromArrays(
-    { x: { values: pixels, shape: [2] }, y: { values: Int32Array.from({ length: n }, (_, i) => i) } },
+    { x: { values: pixels, shape: [2] }, y: Int32Array.from({ length: n }, (_, i) => i) },
     { batchSize: 3, ...options },
   );
 

@@ -27,6 +27,12 @@ export function softmaxCrossEntropy(
   const { smoothing = 0, ignore } = options;
   checkNumber('smoothing', smoothing, { min: 0, max: 1 });
   if (labels.dtype === 'float32') {
+    if (labels.rank === logits.rank - 1) {
+      throw new FrugalError(
+        'SHAPE_MISMATCH',
+        `softmaxCrossEntropy: labels are float32 [${labels.shape}]. Class numbers must be int32: give the data an Int32Array, or tf.cast(labels, 'int32').`,
+      );
+    }
     checkSameShape('softmaxCrossEntropy', logits, labels);
     return tf.tidy(() => softCrossEntropy(logits, labels, smoothing));
   }

@@ -145,7 +145,7 @@ describeEachBackend('losses', () => {
   });
 
   it('refuses shapes that do not fit, saying which', () => {
-    const [a, b, i] = [tf.zeros([2, 3]), tf.zeros([2, 1]), tf.zeros([3], 'int32')];
+    const [a, b, i, f] = [tf.zeros([2, 3]), tf.zeros([2, 1]), tf.zeros([3], 'int32'), tf.zeros([2])];
     for (const loss of [
       squaredError,
       absoluteError,
@@ -157,7 +157,8 @@ describeEachBackend('losses', () => {
       expect(() => loss(a, b)).toThrow(/\[2,3\].*\[2,1\].*same shape/);
     }
     expect(() => softmaxCrossEntropy(a, i)).toThrow(/int32 labels \[2\].*got int32 \[3\]/);
+    expect(() => softmaxCrossEntropy(a, f)).toThrow(/must be int32/);
     expect(() => huber(a, a, { delta: 0 })).toThrow(/delta must be .* > 0.*got 0/);
-    tf.dispose([a, b, i]);
+    tf.dispose([a, b, i, f]);
   });
 });

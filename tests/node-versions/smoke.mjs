@@ -1,0 +1,44 @@
+// Train, resume, differentiate, and read and write safetensors on the built packages, with nothing but Node.
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { adamw, classification, fromArrays, loadCheckpoint, lossFunction, train } from '@frugal/core-trainer';
+import { directoryStore } from '@frugal/core-trainer/node';
+import { mlp } from '@frugal/nn';
+import { decodeSafetensors, encodeSafetensors, jvp, key, treeLeaves, useBackend, valueAndGrad } from '@frugal/tensor';
+import { wasm } from '@frugal/wasm';
+import * as tf from '@tensorflow/tfjs-core';
+
+const started = await useBackend(wasm());
+console.log(`Node ${process.version}, ${started.name}: ${started.reason}`);
+
+const f = ({ x }) => tf.tidy(() => tf.sum(tf.tanh(x)));
+const x = tf.tensor1d([0.5, -1]);
+const [, { x: slope }] = valueAndGrad(f)({ x });
+const expected = [0.5, -1].map((v) => 1 - Math.tanh(v) ** 2);
+for (const [i, value] of (await slope.data()).entries()) assert.ok(Math.abs(value - expected[i]) < 1e-6);
+const [, tangent] = jvp(f, [{ x }], [{ x: tf.onesLike(x) }]);
+assert.ok(Math.abs((await tangent.data())[0] - expected[0] - expected[1]) < 1e-5);
+
+const { tensors } = await decodeSafetensors(await encodeSafetensors({ x }));
+assert.deepEqual([...(await tensors.x.data())], [0.5, -1]);
+
+const model = mlp([2, 8, 2]);
+const inputs = Array.from({ length: 64 }, (_, i) => [Math.sin(i), Math.cos(i * 3)]);
+const data = fromArrays({ x: inputs, y: Int32Array.from(inputs, ([a, b]) => Number(a > b)) }, { batchSize: 8 });
+const run = (epochs, checkpoint) =>
+  train({
+    ...{ model, data, epochs, key: key(1), optimizer: adamw(0.01) },
+    loss: lossFunction(model, classification().loss),
+    ...(checkpoint && { checkpoint }),
+  }).result;
+
+const whole = await run(4);
+const store = directoryStore(mkdtempSync(join(tmpdir(), 'frugal-smoke-')));
+await run(2, { store, everySteps: 8 });
+assert.ok((await loadCheckpoint(store)) !== undefined);
+const resumed = await run(4, { store, everySteps: 8, resume: true });
+const values = async ({ params }) => Promise.all(treeLeaves(params).map(async (leaf) => [...(await leaf.data())]));
+assert.deepEqual(await values(resumed), await values(whole));
+console.log('ok');
