@@ -1,4 +1,4 @@
 import { main } from '@frugal/example-support/node';
 import { runDemo } from './run.ts';
 
-await main(runDemo, {});
+await main(runDemo, { model: 'mlp' });

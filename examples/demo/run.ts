@@ -1,12 +1,12 @@
-import type { ExampleOptions, Io, Target } from '@frugal/example-support';
+import type { Io, Target } from '@frugal/example-support';
 import { formatBytes, formatFlops, useBackend } from '@frugal/tensor';
 import { trainChapter } from './chapters/train.ts';
-import type { Chapter, Story } from './story.ts';
+import type { Chapter, DemoOptions, Story } from './story.ts';
 
 const chapters: readonly Chapter[] = [trainChapter];
 
 /** The whole story on one screen: what it takes to learn to read digits, and what it costs. */
-export async function runDemo(options: ExampleOptions, io: Io): Promise<readonly Target[]> {
+export async function runDemo(options: DemoOptions, io: Io): Promise<readonly Target[]> {
   const start = performance.now();
   const backend = await useBackend(io.backend(options.backend));
   const mnist = await io.mnist();

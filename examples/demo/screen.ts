@@ -56,3 +56,10 @@ export function screen(progress: Progress, io: Pick<Io, 'paint'>): string {
     ),
   ].join('\n');
 }
+
+/** Pictures of several lines side by side. */
+export function beside(pictures: readonly string[], gap = '  '): string {
+  const columns = pictures.map((picture) => picture.split('\n'));
+  const height = Math.max(...columns.map((lines) => lines.length));
+  return Array.from({ length: height }, (_, row) => columns.map((lines) => lines[row] ?? '').join(gap)).join('\n');
+}

@@ -2,9 +2,15 @@ import type { Mnist } from '@frugal/datasets';
 import type { ExampleOptions, Io, Target } from '@frugal/example-support';
 import type { Cost, Started } from '@frugal/tensor';
 
+/** Options of the demo. */
+export interface DemoOptions extends ExampleOptions {
+  /** `mlp` or `lenet5`. */
+  readonly model: string;
+}
+
 /** What the chapters of the demo share; each adds to it. */
 export interface Story {
-  readonly options: ExampleOptions;
+  readonly options: DemoOptions;
   readonly io: Io;
   readonly backend: Started;
   readonly mnist: Mnist;

@@ -21,8 +21,8 @@ export interface Recipe {
 
 const common = { batchSize: 128, peak: 3e-3, warmup: 100, images: 55_000 };
 
-/** Chosen on validation images (docs/log.md); the test images were not looked at. */
-export const recipes: Readonly<Record<string, { readonly full: Recipe; readonly quick: Recipe }>> = {
+/** Chosen on validation images; the test images were not looked at. */
+const recipes: Readonly<Record<string, { readonly full: Recipe; readonly quick: Recipe }>> = {
   mlp: both(
     { ...common, name: 'MLP 784-512-10', model: mlp([784, 512, 10]) as Module, epochs: 6, target: 0.98 },
     { epochs: 1, images: 20_000, batchSize: 64, warmup: 30, target: 0.94 },
@@ -32,6 +32,13 @@ export const recipes: Readonly<Record<string, { readonly full: Recipe; readonly 
     { epochs: 1, images: 10_000, batchSize: 64, warmup: 30, target: 0.93 },
   ),
 };
+
+/** The recipe of a model. */
+export function recipeOf(model: string, quick: boolean): Recipe {
+  const choice = recipes[model];
+  if (choice === undefined) throw new Error(`There is no model '${model}'. Try ${Object.keys(recipes).join(' or ')}.`);
+  return quick ? choice.quick : choice.full;
+}
 
 function both(full: Recipe, quick: Partial<Recipe>): { full: Recipe; quick: Recipe } {
   return { full, quick: { ...full, ...quick } };

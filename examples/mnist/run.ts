@@ -1,7 +1,7 @@
 import { atLeast, count, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
 import { createMeter, formatCost, treeSize, useBackend } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { accuracyOf, learn, lesson, recipes } from './recipe.ts';
+import { accuracyOf, learn, lesson, recipeOf } from './recipe.ts';
 
 /** Options of this example. */
 export interface MnistOptions extends ExampleOptions {
@@ -11,9 +11,7 @@ export interface MnistOptions extends ExampleOptions {
 
 /** Trains on MNIST, then asks the test images, once. */
 export async function runMnist(options: MnistOptions, io: Io): Promise<readonly Target[]> {
-  const choice = recipes[options.model];
-  if (choice === undefined) throw new Error(`There is no model '${options.model}'. Try ${Object.keys(recipes)}.`);
-  const recipe = options.quick ? choice.quick : choice.full;
+  const recipe = recipeOf(options.model, options.quick);
   const { name, reason } = await useBackend(io.backend(options.backend));
   io.print(`${name}: ${reason}`);
 

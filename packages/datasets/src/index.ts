@@ -21,6 +21,7 @@ export {
   lifeSteps,
 } from './life.ts';
 export {
+  type DrawImageOptions,
   drawImage,
   type FetchMnistOptions,
   fetchIdx,

@@ -32,6 +32,9 @@ describe('MNIST', () => {
     expect([lines.length, lines[0]!.length]).toEqual([28, 56]);
     expect(lines[0]!.trim()).toBe('');
     expect(lines[10]!.trim()).not.toBe('');
+    const small = drawImage(mnist.test, 0, { shrink: 2 }).split('\n');
+    expect([small.length, small[0]!.length]).toEqual([14, 28]);
+    expect(drawImage({ x: Uint8Array.of(255, 255, 0, 0), shape: [2, 2, 1], size: 1 }, 0, { shrink: 2 })).toBe('==');
     expect(() => drawImage(mnist.test, 10_000)).toThrow(/index is 10000/);
   });
 });

@@ -63,21 +63,43 @@ export async function fetchIdx(
 
 const shades = ' .:-=+*#%@';
 
+/** How `drawImage` draws. */
+export interface DrawImageOptions {
+  /** Side in pixels of the square that becomes one place in the picture, by its mean. Default: 1. */
+  readonly shrink?: number;
+}
+
 /**
- * An image of bytes as lines of characters, for terminals and examples: two characters a pixel.
+ * An image of bytes as lines of characters, for terminals and examples: two characters a place.
  *
  * @param index Which example.
  * @throws {DataArgumentError} If there is no such example.
  */
-export function drawImage(images: Pick<LabelledImages, 'x' | 'shape' | 'size'>, index: number): string {
+export function drawImage(
+  images: Pick<LabelledImages, 'x' | 'shape' | 'size'>,
+  index: number,
+  options: DrawImageOptions = {},
+): string {
+  const { shrink = 1 } = options;
+  checkCount('shrink', shrink);
   checkCount('index', index, 0);
   if (index >= images.size) throw new DataArgumentError(`index is ${index}. There are images 0 to ${images.size - 1}.`);
   const [height = 1, width = 1, channels = 1] = images.shape;
   const start = index * height * width * channels;
-  const line = (row: number): string =>
-    Array.from({ length: width }, (_, column) => {
-      const value = images.x[start + (row * width + column) * channels] ?? 0;
-      return shades[Math.min(shades.length - 1, Math.floor((value / 256) * shades.length))]!.repeat(2);
-    }).join('');
-  return Array.from({ length: height }, (_, row) => line(row)).join('\n');
+  const mean = (row: number, column: number): number => {
+    let sum = 0;
+    for (let r = row; r < row + shrink; r++) {
+      for (let c = column; c < column + shrink; c++) sum += images.x[start + (r * width + c) * channels]!;
+    }
+    return sum / shrink ** 2;
+  };
+  const lines: string[] = [];
+  for (let row = 0; row + shrink <= height; row += shrink) {
+    let line = '';
+    for (let column = 0; column + shrink <= width; column += shrink) {
+      line += shades[Math.floor((mean(row, column) / 256) * shades.length)]!.repeat(2);
+    }
+    lines.push(line);
+  }
+  return lines.join('\n');
 }
