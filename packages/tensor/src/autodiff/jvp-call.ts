@@ -100,8 +100,9 @@ export class JvpCall {
    */
   aligned(name: string): tf.Tensor | undefined {
     const tangent = this.d(name);
+    if (tangent === undefined || this.lead === 0) return tangent;
     const missing = this.y.rank - this.input(name).rank;
-    if (tangent === undefined || this.lead === 0 || missing <= 0) return tangent;
+    if (missing <= 0) return tangent;
     const [directions, ...shape] = tangent.shape as [number, ...number[]];
     return tf.reshape(tangent, [directions, ...new Array<number>(missing).fill(1), ...shape]);
   }

@@ -187,7 +187,7 @@ describeEachBackend('jvp', () => {
       kernelName: kernel,
       backendName,
       kernelFunc: ({ inputs }) => {
-        const x = inputs['x'] as tf.Tensor;
+        const x = inputs.x as tf.Tensor;
         return tf.tidy(() => tf.mul(x, tf.square(x)));
       },
     });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { JvpCall } from '../jvp-call.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
-import { sum } from './products.ts';
+import { sum } from './sum.ts';
 
 type Partial = (a: tf.Tensor, b: tf.Tensor, y: tf.Tensor) => tf.Tensor;
 

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { JvpCall } from '../jvp-call.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
-import { convTangent, depthwiseTangent, matMulTangent, sum } from './products.ts';
+import { matMulTangent } from './matmul.ts';
+import { convTangent, depthwiseTangent } from './products.ts';
+import { sum } from './sum.ts';
 
 /** The derivative of a fused activation, from its output. */
 export function activationSlope(activation: string, y: tf.Tensor, leakyreluAlpha: number | undefined): tf.Tensor {

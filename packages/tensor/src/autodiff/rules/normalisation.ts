@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { JvpCall } from '../jvp-call.ts';
 import type { RuleTable } from './entry.ts';
-import { sum } from './products.ts';
+import { sum } from './sum.ts';
 
 function softmax(call: JvpCall): tf.Tensor {
   const axis = call.axes((call.attrs.dim as number | undefined) ?? -1, call.y.shape);

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { JvpCall } from '../jvp-call.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
 import { folded, linear, linearBatched } from './linear.ts';
-import { sum } from './products.ts';
+import { sum } from './sum.ts';
 
 /** Below every activation; padding never wins. */
 const lowest = -3e38;
@@ -69,10 +69,20 @@ function padded(x: tf.Tensor, { before, after, strides, size, out }: Windows, va
   // Where the rounding mode is 'ceil', the last window may reach beyond the padding.
   const missing = out.map((n, i) => {
     const reach = (n - 1) * strides[i]! + size[i]!;
-    return Math.max(after[i]!, reach - x.shape[i + 1]! - before[i]!);
+    return after[i]! < 0 ? after[i]! : Math.max(after[i]!, reach - x.shape[i + 1]! - before[i]!);
   });
-  if (before.every((n) => n === 0) && missing.every((n) => n === 0)) return x;
-  return tf.pad(x, [[0, 0], ...before.map((n, i): [number, number] => [n, missing[i]!]), [0, 0]], value);
+  // In three dimensions tfjs's padding can be negative: what windows step over at the borders.
+  const inside = cropped(x, before, missing);
+  if (before.every((n) => n <= 0) && missing.every((n) => n <= 0)) return inside;
+  const space = before.map((n, i): [number, number] => [Math.max(n, 0), Math.max(missing[i]!, 0)]);
+  return tf.pad(inside, [[0, 0], ...space, [0, 0]], value);
+}
+
+function cropped(x: tf.Tensor, before: readonly number[], after: readonly number[]): tf.Tensor {
+  if (before.every((n) => n >= 0) && after.every((n) => n >= 0)) return x;
+  const begin = before.map((n) => Math.max(-n, 0));
+  const size = after.map((n, i) => x.shape[i + 1]! - begin[i]! - Math.max(-n, 0));
+  return tf.slice(x, [0, ...begin, 0], [x.shape[0]!, ...size, x.shape.at(-1)!]);
 }
 
 /** The mean of the tangents over the entries of a window that equal its maximum. */

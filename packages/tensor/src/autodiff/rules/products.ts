@@ -2,13 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { JvpCall, TangentResult } from '../jvp-call.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
 import { firstAxisLast, folded } from './linear.ts';
-
-/** The sum of what is there; null for nothing. */
-export function sum(...terms: (tf.Tensor | null | undefined)[]): tf.Tensor | null {
-  let total: tf.Tensor | null = null;
-  for (const term of terms) if (term != null) total = total === null ? term : tf.add(total, term);
-  return total;
-}
+import { matMulTangent } from './matmul.ts';
+import { sum } from './sum.ts';
 
 /** Linear in each of `names`: the sum over them of the kernel with that input replaced by its tangent. */
 export function product(...names: readonly string[]): RuleEntry {
@@ -18,52 +13,6 @@ export function product(...names: readonly string[]): RuleEntry {
     rule: (call) =>
       sum(...names.map((name) => (call.has(name) ? call.run({ ...call.inputs, [name]: call.d(name) }) : null))),
   };
-}
-
-/** ẋ·W + x·Ẇ for a product of (batches of) matrices; also the product part of `_FusedMatMul`. */
-export function matMulTangent(call: JvpCall): tf.Tensor | null {
-  const { transposeA, transposeB } = call.attrs as { transposeA: boolean; transposeB: boolean };
-  const attrs = { transposeA, transposeB };
-  const multiply = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => call.run({ a, b }, attrs, 'BatchMatMul');
-  const [a, b] = [call.input('a'), call.input('b')];
-  return sum(byLeft(call, b, transposeA, multiply), byRight(call, a, transposeA, transposeB, multiply));
-}
-
-type Multiply = (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
-
-function byLeft(call: JvpCall, b: tf.Tensor, transposeA: boolean, multiply: Multiply): tf.Tensor | null {
-  const da = call.d('a');
-  if (da === undefined) return null;
-  if (call.directions === undefined) return multiply(da, b);
-  const batches = b.size / (b.shape.at(-1)! * b.shape.at(-2)!);
-  if (transposeA || batches > 1) return multiply(da, tf.reshape(b, [1, ...b.shape]));
-  // One matrix for all rows: all directions in one product.
-  const inner = da.shape.at(-1)!;
-  const rows = multiply(tf.reshape(da, [da.size / inner, inner]), tf.reshape(b, b.shape.slice(-2)));
-  return tf.reshape(rows, call.withLead(call.y.shape));
-}
-
-function byRight(
-  call: JvpCall,
-  a: tf.Tensor,
-  transposeA: boolean,
-  transposeB: boolean,
-  multiply: Multiply,
-): tf.Tensor | null {
-  const raw = call.raw('b');
-  if (raw === undefined) return null;
-  if (!(raw instanceof tf.Tensor) && !transposeA) {
-    const matrix = call.input('b').shape.slice(-2);
-    const structured = raw.reshape?.(call.withLead(matrix));
-    try {
-      const rows = structured?.product?.(tf.reshape(a, [a.size / a.shape.at(-1)!, a.shape.at(-1)!]), transposeB);
-      if (rows !== undefined) return tf.reshape(rows, call.withLead(call.y.shape));
-    } finally {
-      structured?.dispose();
-    }
-  }
-  const db = call.d('b')!;
-  return multiply(call.lead === 0 ? a : tf.reshape(a, [1, ...a.shape]), db);
 }
 
 /** The convolution part of `Conv2D` and its fused form. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { RuleTable } from './entry.ts';
-import { linearBatched, linearLifted, same } from './linear.ts';
+import { linearLifted, same } from './linear.ts';
 
 /** Kernels of complex numbers; their tangents are complex too. */
 export const spectralRules: RuleTable = {
@@ -11,8 +11,8 @@ export const spectralRules: RuleTable = {
   },
   Real: linearLifted('input', same),
   Imag: linearLifted('input', same),
-  FFT: linearBatched('input'),
-  IFFT: linearBatched('input'),
+  FFT: linearLifted('input', same),
+  IFFT: linearLifted('input', same),
   ComplexAbs: {
     kind: 'by hand',
     many: true,
