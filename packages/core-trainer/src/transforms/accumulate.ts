@@ -9,7 +9,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../arguments.ts';
 import { takeStep } from './apply.ts';
-import { zipLeaves } from './support.ts';
+import { addScaled, zipLeaves } from './support.ts';
 
 /** State of `accumulate`: the mean gradient so far and the state of the inner transformation. */
 export type AccumulateState<S extends Tree = Tree> = { sum: Tree; inner: S };
@@ -39,8 +39,7 @@ export function accumulate<S extends Tree>(
       return [updates, { sum: treeZerosLike(params), inner: next }];
     },
     step: (grads, state, params, extra) => {
-      const [sum] = zipLeaves(1, [state.sum, grads], (old, g) => [tf.add(old!, tf.mul(g!, 1 / every))]);
-      treeDispose(state.sum);
+      const sum = addScaled(state.sum, grads as Tree, 1 / every);
       if (!isLast(extra)) return [params, { sum, inner: state.inner }];
       const [moved, next] = takeStep(inner, sum, state.inner, params, innerExtra(extra));
       treeDispose(sum);

@@ -11,7 +11,7 @@ import {
   type UpdateTree,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { release } from './support.ts';
+import { addScaled, release } from './support.ts';
 
 /** A tree of updates in which some leaves may have been made dense; `dispose` frees those and nothing else. */
 export interface Dense {
@@ -51,6 +51,14 @@ export function applyUpdates<P extends Tree>(params: P, updates: UpdateTree): P 
   return treeMap((p, u) => addLeaf(p, u as tf.Tensor | StructuredLeaf as tf.Tensor), params, updates) as P;
 }
 
+/** params + updates; `params` are donated. */
+function addUpdates<P extends Tree>(params: P, updates: UpdateTree): P {
+  if (!treeLeaves(updates).some(isStructured)) return addScaled(params, updates as Tree, 1);
+  const moved = applyUpdates(params, updates);
+  release(treeLeaves(params));
+  return moved;
+}
+
 /**
  * One step of an optimizer, by its fused `step` where it has one, otherwise by `update` and adding.
  *
@@ -70,10 +78,9 @@ export function takeStep<P extends Tree, S extends Tree>(
   try {
     if (optimizer.step !== undefined) return optimizer.step(dense.tree, state, params, extra);
     const [updates, next] = optimizer.update(dense.tree, state, params, extra);
-    const moved = applyUpdates(params, updates);
+    const moved = addUpdates(params, updates);
     treeDispose(updates);
     treeDispose(state);
-    release(treeLeaves(params));
     return [moved, next];
   } finally {
     dense.dispose();

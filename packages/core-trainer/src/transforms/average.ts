@@ -4,7 +4,7 @@ import { checkNumber } from '../arguments.ts';
 import { type Rate, toSchedule } from '../schedules/index.ts';
 import { applyUpdates, takeStep } from './apply.ts';
 import { lerp } from './moments.ts';
-import { stepOf, zipLeaves } from './support.ts';
+import { follow, stepOf, zipLeaves } from './support.ts';
 
 /** State of `ema`: the moving average of the updates. */
 export type EmaState = { average: Tree };
@@ -51,8 +51,6 @@ export function withAverage<S extends Tree>(
   { decay = 0.999 }: WithAverageOptions = {},
 ): GradientTransformation<AverageState<S>> {
   const at = toSchedule('decay', decay);
-  const follow = (average: Tree, params: Tree, step: number): Tree =>
-    zipLeaves(1, [average, params], (a, p) => [lerp(a!, p!, at(step))])[0];
   const { hyperparams, accepts } = inner;
 
   return {
@@ -60,15 +58,14 @@ export function withAverage<S extends Tree>(
     update: (grads, state, params, extra) => {
       const [updates, next] = inner.update(grads, state.inner, params, extra);
       const moved = applyUpdates(params, updates);
-      const average = follow(state.average, moved, stepOf(extra));
+      const kept = at(stepOf(extra));
+      const [average] = zipLeaves(1, [state.average, moved], (a, p) => [lerp(a!, p!, kept)]);
       treeDispose(moved);
       return [updates, { average, inner: next }];
     },
     step: (grads, state, params, extra) => {
       const [moved, next] = takeStep(inner, grads, state.inner, params, extra);
-      const average = follow(state.average, moved, stepOf(extra));
-      treeDispose(state.average);
-      return [moved, { average, inner: next }];
+      return [moved, { average: follow(state.average, moved, at(stepOf(extra))), inner: next }];
     },
     evaluationParams: (state) => treeClone(state.average) as never,
     ...(hyperparams === undefined ? {} : { hyperparams: (step) => hyperparams(step) }),

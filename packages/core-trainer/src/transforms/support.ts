@@ -2,6 +2,9 @@ import {
   assertSameStructure,
   FrugalError,
   type GradientTransformation,
+  hasKernel,
+  KernelName,
+  sgdStep,
   type Tree,
   treeLeaves,
   treeUnflatten,
@@ -73,4 +76,37 @@ export function zipLeaves<const T extends readonly tf.Tensor[]>(
       rows.map((row) => row[k]!),
     ) as Tree;
   return Array.from({ length: outputs }, (_, k) => column(k)) as unknown as { [K in keyof T]: Tree };
+}
+
+/**
+ * target + factor · x over whole trees, in one kernel and in place where the backend has it.
+ *
+ * @param target - Donated.
+ * @throws {TreeMismatchError} If the structures differ.
+ */
+export function addScaled<T extends Tree>(target: T, x: Tree, factor: number): T {
+  assertSameStructure(target, x);
+  const [params, grads] = [treeLeaves(target), treeLeaves(x)];
+  if (hasKernel(KernelName.SgdStep)) {
+    return treeUnflatten(target, sgdStep({ params, grads }, { learningRate: -1, gradScale: factor }).params);
+  }
+  const sums = params.map((leaf, i) =>
+    tf.tidy(() => tf.add(leaf, factor === 1 ? grads[i]! : tf.mul(grads[i]!, factor))),
+  );
+  release(params);
+  return treeUnflatten(target, sums);
+}
+
+/** decay · average + (1 − decay) · x over whole trees; as `addScaled`, `average` is donated. */
+export function follow<T extends Tree>(average: T, x: Tree, decay: number): T {
+  assertSameStructure(average, x);
+  const [params, grads] = [treeLeaves(average), treeLeaves(x)];
+  if (hasKernel(KernelName.SgdStep)) {
+    // a − (−(1 − decay)·x + (1 − decay)·a)
+    const options = { learningRate: 1, gradScale: decay - 1, decays: params.map(() => 1 - decay) };
+    return treeUnflatten(average, sgdStep({ params, grads }, options).params);
+  }
+  const next = params.map((leaf, i) => tf.tidy(() => tf.add(tf.mul(leaf, decay), tf.mul(grads[i]!, 1 - decay))));
+  release(params);
+  return treeUnflatten(average, next);
 }
