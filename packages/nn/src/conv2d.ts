@@ -71,7 +71,7 @@ export function convolve(
     { x, weight, bias },
     (save) => {
       save([x, weight]);
-      return tf.fused.conv2d({ x, filter: weight, strides, pad, ...(bias && { bias }) });
+      return bias ? tf.fused.conv2d({ x, filter: weight, strides, pad, bias }) : tf.conv2d(x, weight, strides, pad);
     },
     (dy, [savedX, savedWeight]) => ({
       x: () => tf.conv2dTranspose(dy as tf.Tensor4D, savedWeight as tf.Tensor4D, x.shape, strides, pad),

@@ -63,7 +63,8 @@ export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tens
     { x, weight, bias },
     (save) => {
       save([x, weight]);
-      const y = tf.fused.matMul({ a: asRows(x, inFeatures), b: weight as tf.Tensor2D, ...(bias && { bias }) });
+      const [a, b] = [asRows(x, inFeatures), weight as tf.Tensor2D];
+      const y = bias ? tf.fused.matMul({ a, b, bias }) : tf.matMul(a, b);
       return tf.reshape(y, [...x.shape.slice(0, -1), outFeatures]);
     },
     (dy, [savedX, savedWeight]) => {

@@ -34,6 +34,7 @@ export {
 } from './initializers.ts';
 export { cacheLength, openCache, truncateCache } from './kv-cache.ts';
 export { type LayerNormParams, layerNorm, type NormOptions, type RmsNormParams, rmsNorm } from './layer-norm.ts';
+export { type GenerateOptions, generate } from './models/generate.ts';
 export { type Gpt, type GptOptions, type GptParams, gpt } from './models/gpt.ts';
 export { type Lenet5, type Lenet5Options, lenet5 } from './models/lenet5.ts';
 export { type Lenet300, lenet300, type MlpOptions, mlp } from './models/mlp.ts';

@@ -1,5 +1,7 @@
 import {
   createState,
+  hvp,
+  jvp,
   key,
   type Staged,
   type Tree,
@@ -13,6 +15,7 @@ import {
 import { describeEachBackend, expectClose, expectNoLeak, normalTensor } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
+import { normal } from '../initializers.ts';
 import { gpt } from './gpt.ts';
 import { lenet5 } from './lenet5.ts';
 import { lenet300, mlp } from './mlp.ts';
@@ -201,6 +204,58 @@ describeEachBackend('models', (backend) => {
       });
     });
   }
+
+  for (const [name, { make, input, labels, needs }] of Object.entries(cases)) {
+    it(`${name} has equal derivatives forward and backward (skipped where the backend has no ${needs})`, async (context) => {
+      if (tf.getKernel(needs, backend) === undefined) return context.skip();
+      const model = make();
+      const [params, x] = [model.init(key(1)), input()];
+      const v = treeMap((leaf) => normalTensor(leaf.size, leaf.shape), params);
+      await expectNoLeak(async () => {
+        const loss = (p: Tree) => crossEntropy(model.apply(p, x, { train: true, key: key(5) }), labels);
+        const [value, grads] = valueAndGrad(loss)(params);
+        const [out, tangent] = jvp(loss, [params], [v]);
+        const dot = tf.tidy(() => tf.addN(treeLeaves(treeMap((g, d) => tf.sum(tf.mul(g, d!)), grads, v))));
+        await expectClose(out, value, 1e-6);
+        await expectClose(tangent, dot, 2e-4);
+        treeDispose([value, grads, out, tangent, dot]);
+      });
+      treeDispose([params, x, v]);
+    });
+  }
+
+  it('a Hessian-vector product of a gpt equals the differences of its gradients', async (context) => {
+    if (tf.getKernel('UnsortedSegmentSum', backend) === undefined) return context.skip();
+    const model = gpt({
+      vocabulary: 5,
+      dim: 8,
+      depth: 1,
+      heads: 2,
+      positions: 'rotary',
+      weightInit: normal({ sd: 0.3 }),
+    });
+    const [params, x] = [model.init(key(1)), tokens()];
+    const v = treeMap((leaf) => normalTensor(leaf.size, leaf.shape), params);
+    await expectNoLeak(async () => {
+      const loss = (p: typeof params) => crossEntropy(model.apply(p, x), cases['gpt']!.labels);
+      const product = hvp(loss, params, v);
+      const gradientAt = (step: number) => {
+        const moved = treeMap((p, d) => tf.tidy(() => tf.add(p, tf.mul(d!, step))), params, v);
+        const [value, grads] = valueAndGrad(loss)(moved);
+        treeDispose([moved, value]);
+        return grads;
+      };
+      const [plus, minus] = [gradientAt(1e-3), gradientAt(-1e-3)];
+      const [error, size] = tf.tidy(() => {
+        const numeric = treeMap((a, b) => tf.div(tf.sub(a, b!), 2e-3), plus, minus);
+        const norm = (tree: Tree) => tf.sqrt(tf.addN(treeLeaves(tree).map((leaf) => tf.sum(tf.square(leaf)))));
+        return [norm(treeMap((a, b) => tf.sub(a, b!), product, numeric)), norm(product)];
+      });
+      expect((await error!.data())[0]! / (await size!.data())[0]!).toBeLessThan(1e-2);
+      treeDispose([product, plus, minus, error!, size!]);
+    });
+    treeDispose([params, x, v]);
+  });
 
   it('a gpt sees nothing of what comes after', async () => {
     await expectNoLeak(async () => {
