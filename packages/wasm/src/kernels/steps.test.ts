@@ -56,6 +56,34 @@ const values = (groups: number) =>
 describe.each(variants)('optimizer steps, relaxed: $relaxed, threads: $threads', (options) => {
   afterAll(restore);
 
+  it.each(kernels.filter(({ slots }) => slots > 0))(
+    '$name $attrs lets slots of idle weights reach zero',
+    async (kernel) => {
+      await trainable(options);
+      const { name, slots, attrs } = kernel;
+      await expectNoLeak(async () => {
+        const n = 7;
+        const [p, g] = [tf.ones([n]), tf.tensor1d([0, 0, 0, 0, 1e-30, Number.NaN, 0])];
+        const idle = Array.from({ length: slots }, () => tf.fill([n], 1.2e-38));
+        const one = { count: 1, learningRate: 0.05, gradScale: 1, decays: [0] };
+        const outputs = runKernel<tf.Tensor[]>(name, [p, g, ...idle], {
+          ...one,
+          ...attrs,
+          beta1: 0.5,
+          beta2: 0.5,
+          beta: 0.5,
+        });
+        for (const slot of outputs.slice(1)) {
+          const after = [...(await slot.data())];
+          expect(after.slice(0, 4)).toEqual([0, 0, 0, 0]);
+          expect([after[5], after[6]]).toEqual([Number.NaN, 0]);
+        }
+        expect((await outputs[1]!.data())[4]).toBeGreaterThan(1e-31);
+        tf.dispose([p, g, ...idle, ...outputs]);
+      });
+    },
+  );
+
   it.each(kernels)('$name $attrs is its formula, in place', async ({ name, slots, attrs, update }) => {
     await trainable(options);
     const start = values(2 + slots);
