@@ -1,5 +1,6 @@
 import { adam, classification, cosine, type Listener, lossFunction, train } from '@frugal/core-trainer';
 import { type LabelledImages, type Mnist, normalizations, splitExamples, subset, toDataset } from '@frugal/datasets';
+import { UsageError } from '@frugal/example-support';
 import { lenet5, mlp } from '@frugal/nn';
 import { type Dataset, foldIn, key, type Labelled, type Meter, type Module, type Run, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
@@ -36,7 +37,8 @@ const recipes: Readonly<Record<string, { readonly full: Recipe; readonly quick: 
 /** The recipe of a model. */
 export function recipeOf(model: string, quick: boolean): Recipe {
   const choice = recipes[model];
-  if (choice === undefined) throw new Error(`There is no model '${model}'. Try ${Object.keys(recipes).join(' or ')}.`);
+  if (choice === undefined)
+    throw new UsageError(`There is no model '${model}'. Try ${Object.keys(recipes).join(' or ')}.`);
   return quick ? choice.quick : choice.full;
 }
 

@@ -34,6 +34,9 @@ export interface Io {
   book(): Promise<string>;
 }
 
+/** The person asked for something that there is not; the message says what there is. */
+export class UsageError extends Error {}
+
 /** One thing that an example promises. */
 export interface Target {
   readonly what: string;

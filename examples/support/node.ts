@@ -4,7 +4,7 @@ import type { Listener } from '@frugal/core-trainer';
 import { readMnist, readMobyDick } from '@frugal/datasets/node';
 import { type BackendProvider, cpu } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
-import type { Example, ExampleOptions, Io } from './index.ts';
+import { type Example, type ExampleOptions, type Io, UsageError } from './index.ts';
 
 const backends: Readonly<Record<string, () => BackendProvider>> = { wasm, cpu };
 
@@ -36,7 +36,9 @@ function terminal(): Io {
     progress: () => progress(print),
     backend(name) {
       const provider = backends[name];
-      if (provider === undefined) throw new Error(`There is no backend '${name}'. Try ${Object.keys(backends)}.`);
+      if (provider === undefined) {
+        throw new UsageError(`There is no backend '${name}'. Try ${Object.keys(backends).join(' or ')}.`);
+      }
       return provider();
     },
     print,
@@ -63,6 +65,17 @@ type Values<D extends Defaults> = { readonly [K in keyof D]: D[K] extends boolea
  * @param own The example's own options with their defaults.
  */
 export async function main<D extends Defaults>(example: Example<ExampleOptions & Values<D>>, own: D): Promise<void> {
+  try {
+    await run(example, own);
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? '';
+    if (!(error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS'))) throw error;
+    console.error((error as Error).message);
+    process.exitCode = 2;
+  }
+}
+
+async function run<D extends Defaults>(example: Example<ExampleOptions & Values<D>>, own: D): Promise<void> {
   const defaults: Defaults = { backend: 'wasm', quick: false, seed: '1', ...own };
   const { values } = parseArgs({
     options: Object.fromEntries(
