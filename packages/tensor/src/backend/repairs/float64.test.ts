@@ -32,6 +32,12 @@ function inputs({ shapes, domain }: GradientCase): Tfjs.Tensor[] {
   return shapes.map((shape) => tf.tensor(Array.from({ length: tf.util.sizeFromShape([...shape]) }, value), [...shape]));
 }
 
+const weights = (y: Tfjs.Tensor): Tfjs.Tensor =>
+  tf.tensor(
+    Array.from({ length: y.size }, (_, i) => Math.sin(1.7 * i + 1)),
+    y.shape,
+  );
+
 /** Compares the gradient of a random projection of f with central differences, coordinate by coordinate. */
 async function judge(one: GradientCase): Promise<Verdict> {
   const xs = inputs(one);
@@ -67,11 +73,31 @@ async function judge(one: GradientCase): Promise<Verdict> {
   return worst < tolerance(one.name) ? 'right' : 'wrong';
 }
 
-/** `judge`, without tensors left behind. */
-async function judged(one: GradientCase): Promise<Verdict> {
+/** Compares ∇²(Σ w·f²)·v, forward over reverse, with the difference of gradients along v. */
+async function judgeHessian(one: GradientCase): Promise<Verdict> {
+  const { hvp, valueAndGrad } = await import('../../autodiff/index.ts');
+  const [xs, vs] = [inputs(one), inputs({ ...one, domain: 'zeros' })];
+  const loss = (at: Tfjs.Tensor[]): Tfjs.Tensor => {
+    const y = one.f(...at);
+    return tf.sum(tf.mul(tf.square(y), weights(y)));
+  };
+  const moved = (by: number) => valueAndGrad(loss)(xs.map((x, i) => tf.add(x, tf.mul(vs[i]!, by))))[1];
+  const [products, ahead, behind] = [hvp(loss, xs, vs), moved(STEP), moved(-STEP)];
+  let worst = 0;
+  for (const [k, product] of products.entries()) {
+    const difference = tf.div(tf.sub(ahead[k]!, behind[k]!), 2 * STEP);
+    const error = tf.max(tf.div(tf.abs(tf.sub(product, difference)), tf.add(tf.abs(difference), 1)));
+    const value = product.size === 0 ? 0 : (await error.data())[0]!;
+    worst = Number.isNaN(value) ? Number.POSITIVE_INFINITY : Math.max(worst, value);
+  }
+  return worst < 10 * tolerance(one.name) ? 'right' : 'wrong';
+}
+
+/** A judgement without tensors left behind. */
+async function inScope(judgement: () => Promise<Verdict>): Promise<Verdict> {
   tf.engine().startScope();
   try {
-    return await judge(one);
+    return await judgement();
   } finally {
     tf.engine().endScope();
   }
@@ -83,7 +109,7 @@ beforeAll(async () => {
   await tf.setBackend('cpu');
   for (const one of gradientCases) {
     // Where nothing is repaired, the second run says the same.
-    if (one.stock !== one.now) stock.set(one.name, await judged(one));
+    if (one.stock !== one.now) stock.set(one.name, await inScope(() => judge(one)));
   }
   const { ensureGradients } = await import('../gradients.ts');
   await ensureGradients();
@@ -98,6 +124,13 @@ describe('gradients in doubles', () => {
   it.each(gradientCases.map((one) => [one.name, one] as const))('%s', async (name, one) => {
     // A repair that stock no longer needs should go.
     if (stock.has(name)) expect(stock.get(name), 'in stock tfjs').toBe(one.stock);
-    expect(await judged(one)).toBe(one.now);
+    expect(await inScope(() => judge(one))).toBe(one.now);
   });
+
+  it.each(gradientCases.filter(({ now }) => now === 'right').map((one) => [one.name, one] as const))(
+    'hvp through %s',
+    async (_name, one) => {
+      expect(await inScope(() => judgeHessian(one))).toBe('right');
+    },
+  );
 });
