@@ -2,7 +2,7 @@ import { adamw, cosine, lossFunction, nextToken, train } from '@frugal/core-trai
 import { type CharTokenizer, charTokenizer, splitSequence, type TokenBatch, tokenDataset } from '@frugal/datasets';
 import { atMost, count, type ExampleOptions, type Io, type Target } from '@frugal/example-support';
 import { type Gpt, type GptParams, gpt } from '@frugal/nn';
-import { type Dataset, fillUniform, foldIn, type Key, key, treeSize, useBackend } from '@frugal/tensor';
+import { type Dataset, fillUniform, foldIn, type Key, key, treeSize } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 
 const context = 64;
@@ -67,7 +67,7 @@ async function write(
 /** The same objective, loss and gradient as for the sentence; a larger network, and Moby-Dick instead of Ala. */
 export async function runBook(options: ExampleOptions, io: Io): Promise<readonly Target[]> {
   const { steps, peak, target } = options.quick ? sizes.quick : sizes.full;
-  await useBackend(io.backend(options.backend));
+  await io.start(options.backend);
   const book = await io.book();
   const tokenizer = charTokenizer(book);
   const { train: read, validation } = splitSequence(tokenizer.encode(book), 0.05);

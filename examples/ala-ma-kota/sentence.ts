@@ -1,6 +1,6 @@
 import { backprop, lossFunction, nextToken, sgd, takeStep } from '@frugal/core-trainer';
 import { atLeast, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
-import { foldIn, key, useBackend, valueAndGrad } from '@frugal/tensor';
+import { foldIn, key, valueAndGrad } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { type Connections, type NapkinModel, napkinModel } from './model.ts';
 import { type Glimpse, picture } from './picture.ts';
@@ -67,7 +67,7 @@ async function look(model: NapkinModel, params: Connections, step: number): Prom
 
 /** Teaches the smallest language model the smallest internet, in pictures. */
 export async function runSentence(options: ExampleOptions, io: Io): Promise<readonly Target[]> {
-  const { name, reason } = await useBackend(io.backend(options.backend));
+  const { name, reason } = await io.start(options.backend);
   io.print(`The whole internet is one sentence: “Ala ma kota.” (${name}: ${reason})\n`);
   const model = napkinModel(words.length, neurons);
   const seed = key(options.seed);

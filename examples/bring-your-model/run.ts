@@ -1,7 +1,7 @@
 import { memoryStore } from '@frugal/core-trainer';
 import { type LabelledImages, subset, toBatch } from '@frugal/datasets';
 import { atLeast, count, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
-import { createMeter, formatCost, key, useBackend } from '@frugal/tensor';
+import { createMeter, formatCost, key } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
 import { type Data, myProgram } from './program.ts';
@@ -36,7 +36,7 @@ async function sameBits(a: tfl.LayersModel, b: tfl.LayersModel): Promise<boolean
 /** A tfjs model trained with `model.fit`; the power fails, it goes on, and ends where the undisturbed run ends. */
 export async function runBringYourModel(options: ExampleOptions, io: Io): Promise<readonly Target[]> {
   const { images, epochs, powerFailure, target } = options.quick ? plans.quick : plans.full;
-  const { name, reason } = await useBackend(io.backend(options.backend));
+  const { name, reason } = await io.start(options.backend);
   io.print(`${name}: ${reason}`);
   const mnist = await io.mnist();
   const data = asTensors(subset(mnist.train, images, { key: key(options.seed) }));

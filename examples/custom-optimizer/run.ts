@@ -3,7 +3,7 @@ import { optimizerContract } from '@frugal/core-trainer/testing';
 import { accuracyOf, type Lesson, lesson, type Recipe } from '@frugal/example-mnist';
 import { atLeast, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
 import { mlp } from '@frugal/nn';
-import { foldIn, type GradientTransformation, key, type Module, useBackend } from '@frugal/tensor';
+import { foldIn, type GradientTransformation, key, type Module } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { neuronAdam } from './optimizer.ts';
 
@@ -75,7 +75,7 @@ async function keepContract(io: Io): Promise<number> {
 /** An optimizer that a user wrote, through the contract kit, then against ours on MNIST with rates tuned alike. */
 export async function runCustomOptimizer(options: ExampleOptions, io: Io): Promise<readonly Target[]> {
   const { steps, tuningSteps, seeds, decades, margin } = options.quick ? plans.quick : plans.full;
-  const { name, reason } = await useBackend(io.backend(options.backend));
+  const { name, reason } = await io.start(options.backend);
   io.print(`${name}: ${reason}\n`);
   const rules = await keepContract(io);
 

@@ -1,5 +1,5 @@
 import type { Io, Target } from '@frugal/example-support';
-import { formatBytes, formatFlops, useBackend } from '@frugal/tensor';
+import { formatBytes, formatFlops } from '@frugal/tensor';
 import { trainChapter } from './chapters/train.ts';
 import type { Chapter, DemoOptions, Story } from './story.ts';
 
@@ -8,7 +8,7 @@ const chapters: readonly Chapter[] = [trainChapter];
 /** The whole story on one screen: what it takes to learn to read digits, and what it costs. */
 export async function runDemo(options: DemoOptions, io: Io): Promise<readonly Target[]> {
   const start = performance.now();
-  const backend = await useBackend(io.backend(options.backend));
+  const backend = await io.start(options.backend);
   const mnist = await io.mnist();
   const started = (performance.now() - start) / 1000;
   const setup = io.setupSeconds === undefined ? '' : `set-up ${io.setupSeconds.toFixed(1)} s, `;

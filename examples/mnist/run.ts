@@ -1,5 +1,5 @@
 import { atLeast, count, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
-import { createMeter, formatCost, treeSize, useBackend } from '@frugal/tensor';
+import { createMeter, formatCost, treeSize } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { accuracyOf, learn, lesson, recipeOf } from './recipe.ts';
 
@@ -12,7 +12,7 @@ export interface MnistOptions extends ExampleOptions {
 /** Trains on MNIST, then asks the test images, once. */
 export async function runMnist(options: MnistOptions, io: Io): Promise<readonly Target[]> {
   const recipe = recipeOf(options.model, options.quick);
-  const { name, reason } = await useBackend(io.backend(options.backend));
+  const { name, reason } = await io.start(options.backend);
   io.print(`${name}: ${reason}`);
 
   const data = lesson(await io.mnist(), recipe, options.seed);

@@ -1,6 +1,6 @@
 import type { Listener } from '@frugal/core-trainer';
 import type { Mnist } from '@frugal/datasets';
-import type { BackendProvider, MeterOptions } from '@frugal/tensor';
+import type { MeterOptions, Started } from '@frugal/tensor';
 
 /** The options that every example takes. */
 export interface ExampleOptions {
@@ -13,7 +13,8 @@ export interface ExampleOptions {
 
 /** What an example needs from where it runs: a terminal, or a page. */
 export interface Io {
-  backend(name: string): BackendProvider;
+  /** Starts the backend of this name. */
+  start(backend: string): Promise<Started>;
   /** Whether a person watches: pictures may move. */
   readonly live: boolean;
   /** How long the set-up before this program took, in seconds, where that is known. */

@@ -1,12 +1,15 @@
+import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Listener } from '@frugal/core-trainer';
 import { readMnist, readMobyDick } from '@frugal/datasets/node';
-import { type BackendProvider, cpu } from '@frugal/tensor';
-import { wasm } from '@frugal/wasm';
+import { FrugalError, useBackend } from '@frugal/tensor';
+import { type BackendName, backendByName, energyCounters } from '@frugal/tensor/node';
 import { type Example, type ExampleOptions, type Io, UsageError } from './index.ts';
 
-const backends: Readonly<Record<string, () => BackendProvider>> = { wasm, cpu };
+/** Backends are looked for among the packages of this folder. */
+const here = dirname(fileURLToPath(import.meta.url));
 
 const colours = { bright: 33, good: 32, bad: 31, faint: 2 } as const;
 
@@ -22,7 +25,7 @@ const progress =
 
 /** A terminal, or a pipe: without colours and with one picture below the other. */
 function terminal(): Io {
-  const { isTTY } = process.stdout;
+  const isTTY = process.stdout.isTTY === true;
   let drawn = 0;
   const print = (text: string): void => {
     process.stdout.write(`${text}\n`);
@@ -32,15 +35,9 @@ function terminal(): Io {
   return {
     live: isTTY,
     ...(setup === undefined ? {} : { setupSeconds: Number(setup) }),
-    energy: {},
+    energy: energyCounters(),
     progress: () => progress(print),
-    backend(name) {
-      const provider = backends[name];
-      if (provider === undefined) {
-        throw new UsageError(`There is no backend '${name}'. Try ${Object.keys(backends).join(' or ')}.`);
-      }
-      return provider();
-    },
+    start: async (name) => useBackend(await backendByName(name as BackendName, here)),
     print,
     frame(text) {
       if (isTTY && drawn > 0) process.stdout.write(`\x1b[${drawn}A\x1b[0J`);
@@ -68,8 +65,10 @@ export async function main<D extends Defaults>(example: Example<ExampleOptions &
   try {
     await run(example, own);
   } catch (error) {
-    const code = (error as { code?: string }).code ?? '';
-    if (!(error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS'))) throw error;
+    const { code = '' } = error as { code?: string };
+    const asked = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
+    const backend = error instanceof FrugalError && (code === 'UNKNOWN_BACKEND' || code === 'NO_BACKEND');
+    if (!asked && !backend) throw error;
     console.error((error as Error).message);
     process.exitCode = 2;
   }
