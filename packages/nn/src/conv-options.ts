@@ -1,4 +1,5 @@
 import { FrugalError } from '@frugal/tensor';
+import type * as tf from '@tensorflow/tfjs-core';
 import { checkPositive } from './checks.ts';
 import type { Initializer } from './initializers.ts';
 import type { Padding } from './spec.ts';
@@ -45,4 +46,32 @@ export function checkConv(
       `${kind}: padding is 'valid', 'same' or a count of zeros on each side, got ${padding}.`,
     );
   }
+}
+
+/**
+ * Padding as tfjs's convolutions of an image [B, H, W, C] take it.
+ *
+ * A count goes as explicit padding, for tfjs calculates the output of a single number from the *height* of kernel and
+ * stride on both axes. So does 'same' where strides pass the kernel: stock wasm is wrong there.
+ */
+export function toPad(
+  padding: Padding,
+  image: readonly number[],
+  kernel: readonly [number, number],
+  strides: readonly [number, number],
+): 'same' | 'valid' {
+  if (typeof padding === 'number') return padding === 0 ? 'valid' : explicitPad([padding, padding], [padding, padding]);
+  if (padding === 'valid' || (strides[0] <= kernel[0] && strides[1] <= kernel[1])) return padding;
+  const around = (axis: 0 | 1): [number, number] => {
+    const size = image[axis + 1]!;
+    const zeros = Math.max(0, (Math.ceil(size / strides[axis]) - 1) * strides[axis] + kernel[axis] - size);
+    return [Math.floor(zeros / 2), Math.ceil(zeros / 2)];
+  };
+  return explicitPad(around(0), around(1));
+}
+
+/** Zeros before and after, on either axis. The types of tfjs leave this out at places where its code takes it. */
+export function explicitPad(rows: [number, number], columns: [number, number]): 'same' | 'valid' {
+  const pad: tf.backend_util.ExplicitPadding = [[0, 0], rows, columns, [0, 0]];
+  return pad as unknown as 'same';
 }

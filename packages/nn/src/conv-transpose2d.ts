@@ -1,7 +1,7 @@
 import { foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
-import { type ConvOptions, checkConv, pair, type Size2d } from './conv-options.ts';
+import { type ConvOptions, checkConv, pair, type Size2d, toPad } from './conv-options.ts';
 import { heNormal, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer } from './spec.ts';
@@ -53,7 +53,13 @@ export function convTranspose2d<const B extends boolean = true>(
       return tf.tidy(() => {
         const [batch, height, width] = x.shape as [number, number, number];
         const shape: [number, number, number, number] = [batch, outSize(height, 0), outSize(width, 1), outChannels];
-        const y = tf.conv2dTranspose(x as tf.Tensor4D, params.weight, shape, strides, padding);
+        const y = tf.conv2dTranspose(
+          x as tf.Tensor4D,
+          params.weight,
+          shape,
+          strides,
+          toPad(padding, shape, kernel, strides),
+        );
         return params.bias === undefined ? y : tf.add(y, params.bias);
       });
     },

@@ -1,7 +1,7 @@
 import { foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
-import { checkConv } from './conv-options.ts';
+import { checkConv, explicitPad } from './conv-options.ts';
 import { type ConvolveOptions, convolve } from './conv2d.ts';
 import { heNormal, type Initializer, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
@@ -42,16 +42,7 @@ export function conv1d<const B extends boolean = true>(
   const { stride = 1, padding = 'valid', dilation = 1, bias = true } = options;
   const { weightInit = heNormal(), biasInit = zeros() } = options;
   checkConv('conv1d', { inChannels, outChannels, kernelSize, stride, dilation }, {}, padding);
-  const before = padding === 'causal' ? (kernelSize - 1) * dilation : padding;
-  const pad: 'same' | 'valid' | tf.backend_util.ExplicitPadding =
-    typeof before === 'string'
-      ? before
-      : [
-          [0, 0],
-          [0, 0],
-          [before, padding === 'causal' ? 0 : before],
-          [0, 0],
-        ]; // prettier-ignore
+  const pad = padFor(padding, (kernelSize - 1) * dilation);
   const fans = { fanIn: kernelSize * inChannels, fanOut: kernelSize * outChannels };
   return {
     spec: {
@@ -80,4 +71,9 @@ export function conv1d<const B extends boolean = true>(
       });
     },
   };
+}
+
+function padFor(padding: Padding | 'causal', reach: number): 'same' | 'valid' {
+  if (typeof padding === 'number') return explicitPad([0, 0], [padding, padding]);
+  return padding === 'causal' ? explicitPad([0, 0], [reach, 0]) : padding;
 }

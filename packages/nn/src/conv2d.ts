@@ -1,7 +1,7 @@
 import { differentiable, foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
-import { type ConvOptions, checkConv, pair, type Size2d } from './conv-options.ts';
+import { type ConvOptions, checkConv, pair, type Size2d, toPad } from './conv-options.ts';
 import { heNormal, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer } from './spec.ts';
@@ -35,7 +35,8 @@ export function conv2d<const B extends boolean = true>(
     },
     apply(params: { weight: tf.Tensor4D; bias?: tf.Tensor }, x, ctx) {
       checkInput('conv2d', x, { rank: 4, last: inChannels }, ctx);
-      return convolve(x as tf.Tensor4D, params, { strides, pad: padding, dilations: dilation });
+      const pad = toPad(padding, x.shape, kernel, strides);
+      return convolve(x as tf.Tensor4D, params, { strides, pad, dilations: dilation });
     },
   };
 }
@@ -43,7 +44,8 @@ export function conv2d<const B extends boolean = true>(
 /** Geometry of `convolve`, as tfjs's convolutions take it. */
 export interface ConvolveOptions {
   strides: [number, number];
-  pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+  /** From `toPad`. */
+  pad: 'valid' | 'same';
   dilations: [number, number];
 }
 
@@ -58,9 +60,7 @@ export function convolve(
   options: ConvolveOptions,
 ): tf.Tensor4D {
   const { weight, bias } = params;
-  const { strides, dilations } = options;
-  // The types of tfjs leave explicit padding out at some places; its code takes it at all.
-  const pad = options.pad as 'same';
+  const { strides, dilations, pad } = options;
   if (dilations[0] > 1 || dilations[1] > 1) {
     return tf.tidy(() => {
       const y = tf.conv2d(x, weight, strides, pad, 'NHWC', dilations);

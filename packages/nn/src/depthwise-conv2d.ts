@@ -1,7 +1,7 @@
 import { foldIn } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput } from './checks.ts';
-import { type ConvOptions, checkConv, pair, type Size2d } from './conv-options.ts';
+import { type ConvOptions, checkConv, pair, type Size2d, toPad } from './conv-options.ts';
 import { heNormal, zeros } from './initializers.ts';
 import type { Affine } from './params.ts';
 import type { Layer } from './spec.ts';
@@ -51,7 +51,8 @@ export function depthwiseConv2d<const B extends boolean = true>(
     apply(params: { weight: tf.Tensor4D; bias?: tf.Tensor }, x, ctx) {
       checkInput('depthwiseConv2d', x, { rank: 4, last: inChannels }, ctx);
       return tf.tidy(() => {
-        const y = tf.depthwiseConv2d(x as tf.Tensor4D, params.weight, strides, padding, 'NHWC', dilation);
+        const pad = toPad(padding, x.shape, kernel, strides);
+        const y = tf.depthwiseConv2d(x as tf.Tensor4D, params.weight, strides, pad, 'NHWC', dilation);
         return params.bias === undefined ? y : tf.add(y, params.bias);
       });
     },

@@ -1,4 +1,4 @@
-import { type Context, createState, key, type Module, treeDispose, treeEntries } from '@frugal/tensor';
+import { type Context, createState, jvp, key, type Module, treeDispose, treeEntries } from '@frugal/tensor';
 import { describeEachBackend, expectClose, expectNoLeak, normalTensor } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, expectTypeOf, it } from 'vitest';
@@ -95,30 +95,36 @@ describeEachBackend('sequential', () => {
     });
   });
 
-  it('needs the same memory whatever its depth', async () => {
-    const peak = (depth: number): number => {
-      const width = 64;
-      const model = sequential(Array.from({ length: depth }, () => wrap(dense(width, width), { after: [tanh()] })));
-      const params = model.init(key(1));
-      const x = tf.zeros([128, width]);
-      const before = tf.memory().numBytes;
-      let most = 0;
-      const watch: Module<NoParams> = {
-        init: () => ({}),
-        apply: (_, h) => {
-          most = Math.max(most, tf.memory().numBytes - before);
-          return h.clone();
-        },
-      };
-      const watched = sequential(
-        Array.from({ length: depth }, () => wrap(dense(width, width), { after: [tanh(), watch] })),
-      );
-      watched.apply(params, x).dispose();
-      treeDispose([params, x]);
-      return most;
+  const peak = (depth: number, run: (f: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor) => unknown): number => {
+    const width = 64;
+    let [before, most] = [0, 0];
+    const watch: Module<NoParams> = {
+      init: () => ({}),
+      apply: (_, h) => {
+        most = Math.max(most, tf.memory().numBytes - before);
+        return h.clone();
+      },
     };
+    const layer = () => wrap(dense(width, width), { after: [tanh(), watch] });
+    const model = sequential(Array.from({ length: depth }, layer));
+    const [params, x] = [model.init(key(1)), tf.ones([128, width])];
+    before = tf.memory().numBytes;
+    tf.dispose(run((h) => model.apply(params, h), x) as tf.TensorContainer);
+    treeDispose([params, x]);
+    return most;
+  };
+
+  it('needs the same memory whatever its depth', async () => {
     await expectNoLeak(() => {
-      const [shallow, deep] = [peak(3), peak(40)];
+      const [shallow, deep] = [3, 40].map((depth) => peak(depth, (f, x) => f(x)));
+      expect(shallow).toBeGreaterThan(0);
+      expect(deep).toBe(shallow);
+    });
+  });
+
+  it('needs the same memory whatever its depth also in forward mode', async () => {
+    await expectNoLeak(() => {
+      const [shallow, deep] = [3, 40].map((depth) => peak(depth, (f, x) => jvp(f, [x], [x])));
       expect(shallow).toBeGreaterThan(0);
       expect(deep).toBe(shallow);
     });
