@@ -65,7 +65,14 @@ export function treeEntries<T extends AnyTree>(tree: T): [path: string, leaf: Le
 
 /** The leaves of a tree, in the order of `treeEntries`. */
 export function treeLeaves<T extends AnyTree>(tree: T): LeafOf<T>[] {
-  return treeEntries(tree).map(([, leaf]) => leaf);
+  const out: LeafOf<T>[] = [];
+  const visit = (node: AnyTree): void => {
+    if (typeof node !== 'object' || node === null) treeEntries(tree); // throws, and says where
+    else if (isLeaf(node)) out.push(node as LeafOf<T>);
+    else for (const child of Object.values(node)) visit(child as AnyTree);
+  };
+  visit(tree);
+  return out;
 }
 
 /**
