@@ -21,7 +21,6 @@ const pathOf = (variable: string): string => variable.replaceAll('/', '.');
  * Its state follows the order of the variables, as in tfjs's own optimizers.
  */
 export class LayersOptimizer extends tf.Optimizer {
-  /** @nocollapse */
   static get className(): string {
     return 'FrugalOptimizer';
   }

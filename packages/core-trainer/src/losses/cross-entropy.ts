@@ -16,7 +16,7 @@ export interface CrossEntropyOptions {
  *
  * @param logits - [B, …, C], float32.
  * @param labels - int32 class numbers [B, …] in [0, C), or float32 probabilities of the shape of the logits.
- * @returns [B]: means over the inner axes (of those that are not ignored).
+ * @returns `[B]`, means over the inner axes (of those that are not ignored).
  * @throws {FrugalError} `SHAPE_MISMATCH`; `INVALID_ARGUMENT` for a smoothing outside of [0, 1].
  */
 export function softmaxCrossEntropy(

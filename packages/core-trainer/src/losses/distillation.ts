@@ -13,7 +13,7 @@ export interface DistillationLossOptions {
  *
  * @param student - Logits [B, …, C].
  * @param teacher - Logits of the same shape; no gradient flows to them.
- * @returns [B]: means over the inner axes.
+ * @returns `[B]`, means over the inner axes.
  * @throws {FrugalError} `SHAPE_MISMATCH`, `INVALID_ARGUMENT`.
  */
 export function distillationLoss(

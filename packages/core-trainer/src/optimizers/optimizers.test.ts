@@ -120,4 +120,56 @@ describeEachBackend('optimizers', () => {
       });
     });
   }
+
+  it('muon with look-ahead: two steps as in plain JavaScript', async () => {
+    await expectNoLeak(async () => {
+      const start = { weight: fixture.start.weight! };
+      const params = { weight: tf.tensor2d(start.weight, [5, 3]) };
+      const optimizer = muon(0.1, { weightDecay: 0.05 });
+      let [moved, state] = [params, optimizer.init(params)];
+      for (let step = 0; step < 2; step++) {
+        const grads = { weight: tf.tensor2d(fixture.grads[step]!.weight!, [5, 3]) };
+        [moved, state] = takeStep(optimizer, grads, state, moved, { step });
+        treeDispose(grads);
+      }
+      await expectClose(
+        moved.weight,
+        muonInDoubles(
+          start.weight,
+          [5, 3],
+          fixture.grads.slice(0, 2).map((g) => g.weight!),
+        ),
+        2e-6,
+      );
+      treeDispose([moved, state]);
+    });
+  });
 });
+
+/** Muon as its author wrote it (lerp in place of a trace, which the orthogonalisation cannot tell apart), in doubles. */
+function muonInDoubles(start: number[], [rows, columns]: [number, number], grads: number[][]): number[] {
+  let p = start;
+  let m = start.map(() => 0);
+  for (const g of grads) {
+    m = m.map((old, i) => 0.95 * old + 0.05 * g[i]!);
+    const ahead = m.map((now, i) => 0.95 * now + 0.05 * g[i]!);
+    const norm = Math.hypot(...ahead);
+    // [columns, rows]: the matrix is tall.
+    let x = Array.from({ length: columns }, (_, c) =>
+      Array.from({ length: rows }, (_, r) => ahead[r * columns + c]! / norm),
+    );
+    for (let i = 0; i < 5; i++) {
+      const gram = product(x, transposed(x));
+      const square = product(gram, gram);
+      const polynomial = gram.map((line, r) => line.map((v, c) => -4.775 * v + 2.0315 * square[r]![c]!));
+      const bent = product(polynomial, x);
+      x = x.map((line, r) => line.map((v, c) => 3.4445 * v + bent[r]![c]!));
+    }
+    p = p.map((v, i) => v - 0.1 * (x[i % columns]![Math.floor(i / columns)]! + 0.05 * v));
+  }
+  return p;
+}
+
+const transposed = (a: number[][]): number[][] => a[0]!.map((_, c) => a.map((line) => line[c]!));
+const product = (a: number[][], b: number[][]): number[][] =>
+  a.map((line) => b[0]!.map((_, c) => line.reduce((sum, v, k) => sum + v * b[k]![c]!, 0)));
