@@ -67,7 +67,8 @@ export function treeEntries<T extends AnyTree>(tree: T): [path: string, leaf: Le
 export function treeLeaves<T extends AnyTree>(tree: T): LeafOf<T>[] {
   const out: LeafOf<T>[] = [];
   const visit = (node: AnyTree): void => {
-    if (typeof node !== 'object' || node === null) treeEntries(tree); // throws, and says where
+    // Paths are built only where something is wrong: this throws, and says where.
+    if (typeof node !== 'object' || node === null) treeEntries(tree);
     else if (isLeaf(node)) out.push(node as LeafOf<T>);
     else for (const child of Object.values(node)) visit(child as AnyTree);
   };
