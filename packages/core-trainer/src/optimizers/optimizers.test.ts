@@ -121,6 +121,22 @@ describeEachBackend('optimizers', () => {
     });
   }
 
+  it('adafactor keeps rows and columns of what is large enough', async () => {
+    await expectNoLeak(() => {
+      const params = { weight: tf.zeros([256, 128]), kernel: tf.zeros([3, 3, 128, 130]), bias: tf.zeros([128]) };
+      const state = adafactor(1e-3).init(params);
+      const shapes = treeEntries(state).map(([path, { shape }]) => `${path} [${shape}]`);
+      expect(shapes).toEqual([
+        '0.v.weight.row [128]',
+        '0.v.weight.column [256]',
+        '0.v.kernel.row [3,3,128]',
+        '0.v.kernel.column [3,3,130]',
+        '0.v.bias.full [128]',
+      ]);
+      treeDispose([params, state]);
+    });
+  });
+
   it('muon with look-ahead: two steps as in plain JavaScript', async () => {
     await expectNoLeak(async () => {
       const start = { weight: fixture.start.weight! };
