@@ -13,6 +13,8 @@ type Tensor = import('@tensorflow/tfjs-core').Tensor;
 type Sample = import('./samples.ts').Sample;
 
 await useBackend(cpu());
+// In Node, tfjs asks for real Float32Arrays.
+tf.env().platform.isTypedArray = (a): a is Float32Array => ArrayBuffer.isView(a) && !(a instanceof DataView);
 const probe = tf.tidy(() => tf.add(tf.scalar(1), tf.scalar(2 ** -40)));
 if ((await probe.data())[0] === 1) throw new Error('The oracle does not compute in float64.');
 

@@ -6,7 +6,6 @@ export type {
   KernelTensors,
   Pullback,
   RegisterJvpOptions,
-  StructuredTangent,
   Tangent,
   TangentResult,
   TangentTree,
@@ -139,6 +138,7 @@ export {
   type WilsonOptions,
   wilsonInterval,
 } from './stats/index.ts';
+export { RankOne, rankOne, Signs, type SignsOptions, type StructuredTangent, signs } from './structured/index.ts';
 export {
   assertSameStructure,
   isStructured,

@@ -1,5 +1,6 @@
 import type { Case } from '../program.ts';
 import { elementwiseCases } from './elementwise.ts';
+import { frugalCases } from './frugal.ts';
 import { indexingCases } from './indexing.ts';
 import { productCases } from './products.ts';
 import { shapeCases } from './shapes.ts';
@@ -14,4 +15,5 @@ export const cases: readonly Case[] = [
   ...elementwiseCases,
   ...windowCases,
   ...spectralCases,
+  ...frugalCases,
 ];

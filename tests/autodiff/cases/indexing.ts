@@ -39,7 +39,6 @@ export const indexingCases: Case[] = [
       ),
     ),
     {
-      noVjp: 'that of tfjs needs chained ops, which core lacks',
       faulty: { wasm: 'the stock kernel mixes up batches' },
     },
   ),
@@ -62,7 +61,6 @@ export const indexingCases: Case[] = [
         }),
       ),
     ),
-    { noVjp: 'tfjs has none' },
   ),
   define(
     'ScatterNd',
@@ -76,7 +74,6 @@ export const indexingCases: Case[] = [
         }),
       ),
     ),
-    { noVjp: 'tfjs has none' },
   ),
   define(
     'TensorScatterUpdate',
@@ -93,7 +90,6 @@ export const indexingCases: Case[] = [
         }),
       ),
     ),
-    { noVjp: 'tfjs has none' },
   ),
   define(
     'UnsortedSegmentSum',
@@ -123,7 +119,6 @@ export const indexingCases: Case[] = [
         }),
       ),
     ),
-    { noVjp: 'tfjs has none' },
   ),
   ...(['Sum', 'Mean'] as const).map((kind) =>
     define(
@@ -215,7 +210,6 @@ export const indexingCases: Case[] = [
         }),
       ),
     ),
-    { noVjp: 'tfjs has none' },
   ),
   define(
     'ExpandDims of a list',

@@ -131,7 +131,6 @@ export const productCases: Case[] = [
     'BatchMatMul, broadcast batches',
     ['BatchMatMul'],
     matMuls(fc.tuple(dim, flag).map(([n, left]): [number[], number[]] => (left ? [[n], [1]] : [[1], [n]]))),
-    { noVjp: 'that of tfjs does not sum over a broadcast batch' },
   ),
   define('_FusedMatMul', ['_FusedMatMul'], fusedMatMul, { tolerance: 1e-6 }),
   define(
@@ -143,7 +142,6 @@ export const productCases: Case[] = [
         tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, c.stride, c.pad, 'NHWC', dilated),
       );
     }),
-    { noVjp: 'tfjs has none for dilated convolutions' },
   ),
   define(
     'Conv2D, not dilated',
@@ -236,6 +234,5 @@ export const productCases: Case[] = [
         run: (...xs) => tf.einsum(equation, ...xs),
       }),
     ),
-    { noVjp: 'tfjs has none' },
   ),
 ];

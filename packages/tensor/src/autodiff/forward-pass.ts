@@ -8,9 +8,10 @@ import {
 } from '../interpret/index.ts';
 import { tidy } from './inputs.ts';
 import { applyRule, JvpCall, type KernelTensors, type PassOfRule, type Seed } from './jvp-call.ts';
+import { matMulWithTangent } from './matmul-with-tangent.ts';
 import { findRule, NoJvpRuleError } from './rules/table.ts';
 import { isDifferentiable, type Tangent, TangentMap } from './tangent.ts';
-import { tensorClock } from './tape.ts';
+import { isTapeOpen, tensorClock } from './tape.ts';
 
 interface KernelDepth {
   state: { kernelDepth: number };
@@ -39,8 +40,11 @@ export class ForwardPass implements KernelHandler, PassOfRule {
   }
 
   kernel(name: string, inputs: KernelInputs, attrs: KernelAttrs, next: NextKernel): tf.Tensor | tf.Tensor[] {
+    const follow = !this.paused && this.#depends(inputs);
+    const fused = follow ? this.#fused(name, inputs, attrs) : undefined;
+    if (fused !== undefined) return fused;
     const out = next(name, inputs, attrs);
-    if (this.paused || !this.#depends(inputs)) return out;
+    if (!follow) return out;
     const outputs = Array.isArray(out) ? out : [out];
     if (!outputs.some((output) => isDifferentiable(output.dtype))) return out;
     const entry = findRule(name);
@@ -88,6 +92,14 @@ export class ForwardPass implements KernelHandler, PassOfRule {
     } finally {
       inner.tangents.dispose();
     }
+  }
+
+  /** Both at once, where a kernel of ours can and no tape wants to know the primal one. */
+  #fused(name: string, inputs: KernelInputs, attrs: KernelAttrs): tf.Tensor | undefined {
+    if (this.directions !== undefined || isTapeOpen()) return undefined;
+    const pair = matMulWithTangent(name, inputs, attrs, (tensor) => this.tangents.get(tensor));
+    if (pair !== undefined) this.tangents.set(...pair);
+    return pair?.[0];
   }
 
   #depends(inputs: KernelInputs): boolean {

@@ -5,7 +5,7 @@ export type { JvpCall, JvpRule, KernelTensors, TangentResult } from './jvp-call.
 export type { RegisterJvpOptions } from './rules/table.ts';
 export { NoJvpRuleError, registerJvp } from './rules/table.ts';
 export type { TangentTree } from './seeds.ts';
-export type { StructuredTangent, Tangent } from './tangent.ts';
+export type { Tangent } from './tangent.ts';
 export { isTapeOpen } from './tape.ts';
 export type { Aux, ValueAndGradOptions } from './value-and-grad.ts';
 export { valueAndGrad } from './value-and-grad.ts';

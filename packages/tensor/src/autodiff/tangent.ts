@@ -1,29 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { StructuredLeaf } from '../seams/index.ts';
-
-/**
- * A tangent that is not stored densely, such as a rank-one or a regenerated one.
- *
- * It travels with its primal through `Reshape` and `Identity` by `reshape`, and is used by products of matrices and
- * convolutions; everything else takes `materialize()`.
- */
-export interface StructuredTangent extends StructuredLeaf {
-  /** The same numbers in another shape (axis of directions included), or undefined where the structure gets lost. */
-  reshape?(shape: readonly number[]): StructuredTangent | undefined;
-  /**
-   * x · T, or x · Tᵀ with `transposed`, for a matrix T [n, m] and x […, n] (or […, m]); undefined if it cannot.
-   *
-   * With an axis of directions, T is [K, n, m], and the result [K, …, m]; `x` has none.
-   */
-  product?(x: tf.Tensor, transposed: boolean): tf.Tensor | undefined;
-  /**
-   * A linear operator with T as a filter whose last axis counts outputs: `apply(filter)` with fewer outputs, put
-   * together to the whole. For convolutions; undefined if it cannot.
-   */
-  asFilter?(apply: (filter: tf.Tensor) => tf.Tensor): tf.Tensor | undefined;
-  /** The rows `indices` of T [n, m], as a tensor of shape [...indices.shape, m]; undefined if it cannot. */
-  rows?(indices: tf.Tensor): tf.Tensor | undefined;
-}
+import type { StructuredTangent } from '../structured/index.ts';
 
 /** A directional derivative at one tensor. */
 export type Tangent = tf.Tensor | StructuredTangent;

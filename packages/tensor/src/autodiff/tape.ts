@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { FrugalError } from '../errors.ts';
 import { tidy } from './inputs.ts';
+import { isDifferentiable } from './tangent.ts';
 
 /** A kernel that tfjs recorded, with its gradient function. Inputs and outputs may be disposed: only ids and shapes count. */
 interface TapeNode {
@@ -44,8 +45,6 @@ function freeSaved(node: TapeNode): void {
   for (const tensor of node.saved) tensor.dispose();
 }
 
-const isFloat = (tensor: tf.Tensor): boolean => tensor.dtype === 'float32';
-
 /** Runs `f` in a tidy and records it. Unlike tfjs, nothing is left behind if it throws. */
 export function record<T>(f: () => T): { result: T; tape: Tape } {
   const engine = engineTape();
@@ -76,8 +75,8 @@ function path(nodes: readonly TapeNode[], xs: readonly tf.Tensor[], ys: readonly
       const input = node.inputs[name];
       return input != null && fromX.has(input.id);
     });
-    // What is not a float has no derivative: comparisons and indices end the path here, where tfjs throws.
-    const outputs = node.outputs.filter(isFloat);
+    // What is no real or complex number has no derivative: comparisons and indices end the path here, where tfjs throws.
+    const outputs = node.outputs.filter((output) => isDifferentiable(output.dtype));
     if (names.length === 0 || outputs.length === 0) continue;
     forward.push([node, names]);
     for (const output of outputs) fromX.add(output.id);
@@ -94,7 +93,7 @@ function path(nodes: readonly TapeNode[], xs: readonly tf.Tensor[], ys: readonly
 
 function checkGradient(node: TapeNode, name: string, dx: tf.Tensor): void {
   const x = node.inputs[name]!;
-  if (dx.dtype === 'float32' && tf.util.arraysEqual(dx.shape, x.shape)) return;
+  if (dx.dtype === x.dtype && tf.util.arraysEqual(dx.shape, x.shape)) return;
   throw new FrugalError(
     'BAD_GRADIENT',
     `The gradient of kernel '${node.kernelName}' gave ${dx.dtype} [${dx.shape}] for its input '${name}' of shape ` +

@@ -21,7 +21,8 @@ export function matMulTangent(call: JvpCall): tf.Tensor | null {
     transposeB,
     multiply: (a, b, ta = transposeA) => call.run({ a, b }, { transposeA: ta, transposeB }, 'BatchMatMul'),
   };
-  return sum(byLeft(call, product), byRight(call, product));
+  const left = byLeft(call, product);
+  return byStructured(call, product, left) ?? sum(left, byRight(call, product));
 }
 
 const rows = (x: tf.Tensor): number => x.shape.at(-2)!;
@@ -51,8 +52,6 @@ function byLeft(call: JvpCall, product: Product): tf.Tensor | null {
 
 function byRight(call: JvpCall, product: Product): tf.Tensor | null {
   const { a, b, transposeB, multiply } = product;
-  const structured = byStructured(call, product);
-  if (structured !== undefined) return structured;
   const db = call.d('b');
   if (db === undefined) return null;
   const k = call.directions;
@@ -69,16 +68,27 @@ function byRight(call: JvpCall, product: Product): tf.Tensor | null {
   return tf.reshape(tf.transpose(unfolded, [2, 0, 1, 3]), outShape(call));
 }
 
-/** x·Ẇ by the structure of Ẇ, if it has one that can; Ẇ may arrive as [1, n, m]. */
-function byStructured(call: JvpCall, { a, b, transposeA, transposeB }: Product): tf.Tensor | undefined {
+/** `left` + x·Ẇ by the structure of Ẇ, if it has one that can; Ẇ may arrive as [1, n, m]. */
+function byStructured(
+  call: JvpCall,
+  { a, b, transposeA, transposeB }: Pick<Product, 'a' | 'b' | 'transposeA' | 'transposeB'>,
+  left: tf.Tensor | null,
+): tf.Tensor | undefined {
   const tangent = call.raw('b');
   if (tangent === undefined || tangent instanceof tf.Tensor || transposeA || batches(b) > 1) return undefined;
   const matrix = tangent.reshape?.(call.withLead(b.shape.slice(-2)));
-  try {
-    const result = matrix?.product?.(tf.reshape(a, [-1, columns(a)]), transposeB);
-    return result && tf.reshape(result, outShape(call));
-  } finally {
+  if (matrix?.product === undefined) {
     matrix?.dispose();
+    return undefined;
+  }
+  const n = call.y.shape.at(-1)!;
+  const into = left === null ? undefined : tf.reshape(left, call.withLead([call.y.size / n, n]));
+  // Ours alone, so that it may be added to in place.
+  if (into !== undefined) left?.dispose();
+  try {
+    return tf.reshape(matrix.product(tf.reshape(a, [-1, columns(a)]), transposeB, into), outShape(call));
+  } finally {
+    matrix.dispose();
   }
 }
 

@@ -3,6 +3,7 @@ import type { JvpRule } from '../jvp-call.ts';
 import { binaryRules } from './binary.ts';
 import { elementwiseRules } from './elementwise.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
+import { frugalRules } from './frugal.ts';
 import { fusedRules } from './fused.ts';
 import { imageRules } from './images.ts';
 import { indexingRules } from './indexing.ts';
@@ -28,6 +29,7 @@ export const jvpRules: RuleTable = {
   ...fusedRules,
   ...imageRules,
   ...spectralRules,
+  ...frugalRules,
   ...zeroRules,
   ...ownRules,
 };
