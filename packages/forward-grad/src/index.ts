@@ -1,0 +1,22 @@
+export {
+  cosineSimilarity,
+  type DiagnoseOptions,
+  type Diagnosis,
+  diagnose,
+} from './diagnostics/diagnose.ts';
+export {
+  expectedCosine,
+  expectedProjectionCosineSquared,
+  type LawOptions,
+  quadraticFactor,
+  secondMomentRatio,
+} from './diagnostics/laws.ts';
+export type { Combination } from './estimators/combine.ts';
+export type { Measurement, ScalarOptions, SeededEstimator } from './estimators/seeded.ts';
+export { type SpsaOptions, spsa } from './estimators/spsa.ts';
+export { type WeightPerturbationOptions, weightPerturbation } from './estimators/weight-perturbation.ts';
+export { type Recorder, record } from './log/record.ts';
+export { type ReplayOptions, replay } from './log/replay.ts';
+export { decodeSteps, encodeSteps, type LoggedStep, type StepLog } from './log/step-log.ts';
+export type { DirectionOptions } from './noise/directions.ts';
+export type { NoiseKind } from './noise/noise.ts';
