@@ -71,22 +71,18 @@ export function attention<L extends Tree = DenseParams>(
     const [batch, time] = x.shape as [number, number];
     const past = openLength(ctx);
     const made = applyChild(qkv, params.qkv, x, ctx, 'qkv', 0);
-    const parts = tf.split(made, [heads * size, kvHeads * size, kvHeads * size], -1);
-    let [q, k, v] = parts.map((part, i) => tf.reshape(part, [batch, time, i === 0 ? heads : kvHeads, size])) as [
-      tf.Tensor,
-      tf.Tensor,
-      tf.Tensor,
-    ];
-    if (rotate) [q, k] = [rotate(q, past ?? 0), rotate(k, past ?? 0)];
-    // Keys lie transposed, [B, heads, size, S]: the product with the queries then needs no transpose, and caches stay so.
-    let [keys, values] = [tf.transpose(k, [0, 2, 3, 1]), tf.transpose(v, [0, 2, 1, 3])];
+    // Heads first: parts and heads then lie one after the other, and splitting copies blocks instead of rows.
+    const all = tf.transpose(tf.reshape(made, [batch, time, heads + 2 * kvHeads, size]), [2, 0, 1, 3]);
+    const [qk, v] = tf.split(all, [heads + kvHeads, kvHeads]) as [tf.Tensor, tf.Tensor];
+    const [q, k] = tf.split(rotate ? rotate(qk, past ?? 0) : qk, [heads, kvHeads]) as [tf.Tensor, tf.Tensor];
+    // Keys lie transposed, [heads, B, size, S]: the product with the queries then needs no transpose, and caches stay so.
+    let [keys, values] = [tf.transpose(k, [0, 1, 3, 2]), v];
     if (past !== undefined) ({ keys, values } = extendCache(ctx!, keys, values));
-    q = tf.transpose(tf.mul(q, 1 / Math.sqrt(size)), [0, 2, 1, 3]);
-    let scores = tf.matMul(q, repeatHeads(keys, heads / kvHeads));
+    let scores = tf.matMul(tf.mul(q, 1 / Math.sqrt(size)), repeatHeads(keys, heads / kvHeads));
     if (causal && time > 1) scores = tf.add(scores, bias(time, keys.shape[3]!));
     if (mask) scores = tf.add(scores, maskBias(mask, scores.shape, ctx));
     const weights = drop(tf.softmax(scores), rate, childContext(ctx, '', 2));
-    const mixed = tf.transpose(tf.matMul(weights, repeatHeads(values, heads / kvHeads)), [0, 2, 1, 3]);
+    const mixed = tf.transpose(tf.matMul(weights, repeatHeads(values, heads / kvHeads)), [1, 2, 0, 3]);
     return applyChild(proj, params.proj, tf.reshape(mixed, [batch, time, dim]), ctx, 'proj', 1);
   };
 
@@ -112,12 +108,12 @@ function checkHeads(dim: number, heads: number, kvHeads: number, rotated: boolea
   }
 }
 
-/** [B, kvHeads, a, b] → [B, kvHeads · times, a, b], each head `times` in a row. */
+/** [kvHeads, B, a, b] → [kvHeads · times, B, a, b], each head `times` in a row. */
 function repeatHeads(x: tf.Tensor, times: number): tf.Tensor {
   if (times === 1) return x;
-  const [batch, heads, a, b] = x.shape as [number, number, number, number];
-  const copies = tf.tile(tf.reshape(x, [batch * heads, 1, a * b]), [1, times, 1]);
-  return tf.reshape(copies, [batch, heads * times, a, b]);
+  const [heads, ...rest] = x.shape as [number, ...number[]];
+  const copies = tf.tile(tf.reshape(x, [heads, 1, x.size / heads]), [1, times, 1]);
+  return tf.reshape(copies, [heads * times, ...rest]);
 }
 
 const forbidden = -1e9;
@@ -135,13 +131,15 @@ function causalBias(): (queries: number, keys: number) => tf.Tensor2D {
   };
 }
 
+/** −1e9 where the mask is 0, in the order of the scores: [heads, B, T, S]. */
 function maskBias(mask: tf.Tensor, scores: number[], ctx: Context | undefined): tf.Tensor {
-  const [batch, , , keys] = scores as [number, number, number, number];
+  const [heads, batch, time, keys] = scores as [number, number, number, number];
   const byKey = mask.rank === 2 && mask.shape[0] === batch && mask.shape[1] === keys;
-  const wide = byKey ? tf.reshape(mask, [batch, 1, 1, keys]) : mask;
-  if (wide.rank > 4 || wide.shape.some((n, i) => n !== 1 && n !== scores[4 - wide.rank + i])) {
-    const want = `[B, S] or what broadcasts to [${scores}]`;
+  const full = byKey ? [batch, 1, 1, keys] : [...new Array<number>(Math.max(0, 4 - mask.rank)).fill(1), ...mask.shape];
+  if (full.length !== 4 || full.some((n, i) => n !== 1 && n !== [batch, heads, time, keys][i])) {
+    const want = `[B, S] or what broadcasts to [${batch},${heads},${time},${keys}]`;
     throw new FrugalError('BAD_SHAPE', `${whereIs('attention', ctx)} takes a mask of ${want}, got [${mask.shape}].`);
   }
-  return tf.mul(tf.sub(1, tf.cast(wide, 'float32')), forbidden);
+  const wide = tf.transpose(tf.cast(tf.reshape(mask, full), 'float32'), [1, 0, 2, 3]);
+  return tf.mul(tf.sub(1, wide), forbidden);
 }

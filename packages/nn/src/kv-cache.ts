@@ -43,9 +43,9 @@ export function truncateCache(state: State, paths: readonly string[], length: nu
     }
     const keys = state.get(joinPath(path, names.keys))!;
     const values = state.get(joinPath(path, names.values))!;
-    const [batch, heads, dim] = keys.shape as [number, number, number];
-    state.set(joinPath(path, names.keys), tf.slice(keys, [0, 0, 0, 0], [batch, heads, dim, length]));
-    state.set(joinPath(path, names.values), tf.slice(values, [0, 0, 0, 0], [batch, heads, length, dim]));
+    const [heads, batch, dim] = keys.shape as [number, number, number];
+    state.set(joinPath(path, names.keys), tf.slice(keys, [0, 0, 0, 0], [heads, batch, dim, length]));
+    state.set(joinPath(path, names.values), tf.slice(values, [0, 0, 0, 0], [heads, batch, length, dim]));
   }
 }
 
@@ -55,16 +55,16 @@ export function openLength(ctx: Context | undefined): number | undefined {
   return cacheLength(ctx.state, ctx.path ?? '');
 }
 
-/** Appends to the cache of `ctx` and returns everything in it; the state owns what is returned. */
+/** Appends keys [heads, B, size, T] and values [heads, B, T, size] to the cache of `ctx`; returns all, which the state owns. */
 export function extendCache(ctx: Context, keys: tf.Tensor, values: tf.Tensor): { keys: tf.Tensor; values: tf.Tensor } {
   const state = ctx.state!;
   const append = (name: string, next: tf.Tensor, axis: number): tf.Tensor => {
     const path = joinPath(ctx.path, name);
     const old = state.get(path)!;
-    if (old.size > 0 && old.shape[0] !== next.shape[0]) {
+    if (old.size > 0 && old.shape[1] !== next.shape[1]) {
       throw new FrugalError(
         'BAD_CACHE',
-        `${whereIs('attention', ctx)} has a cache for a batch of ${old.shape[0]}, got ${next.shape[0]}. Open a new one.`,
+        `${whereIs('attention', ctx)} has a cache for a batch of ${old.shape[1]}, got ${next.shape[1]}. Open a new one.`,
       );
     }
     const all = old.size === 0 ? next.clone() : tf.concat([old, next], axis);
