@@ -1,5 +1,12 @@
 import type { Module } from '@frugal/tensor';
-import { describeEachBackend, expectClose, expectNoLeak, layerOutput, normalTensor } from '@frugal/test-support';
+import {
+  describeEachBackend,
+  expectClose,
+  expectGradient,
+  expectNoLeak,
+  layerOutput,
+  normalTensor,
+} from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { expect, it } from 'vitest';
@@ -44,6 +51,15 @@ describeEachBackend('pooling', () => {
         await expectClose(y, expected, 1e-6);
         tf.dispose([x, y, expected]);
       });
+    });
+  }
+
+  for (const [name, layer, , shape] of cases) {
+    it(`${name} has the right gradients`, async () => {
+      const x = normalTensor(3, shape);
+      // Small steps: where the largest value changes there is a kink.
+      await expectNoLeak(() => expectGradient((v) => layer.apply({}, v), x, { step: 1e-3, tolerance: 1e-2 }));
+      x.dispose();
     });
   }
 
