@@ -1,9 +1,12 @@
 export type {
   Aux,
+  CustomJvpRule,
+  JacfwdOptions,
   JvpCall,
   JvpOptions,
   JvpRule,
   KernelTensors,
+  Linearized,
   Pullback,
   RegisterJvpOptions,
   Tangent,

@@ -1,7 +1,10 @@
+export { type CustomJvpRule, customJvp } from './custom-jvp.ts';
 export { hvp } from './hvp.ts';
+export { type JacfwdOptions, jacfwd } from './jacfwd.ts';
 export type { JvpOptions } from './jvp.ts';
 export { jvp, jvpMany } from './jvp.ts';
 export type { JvpCall, JvpRule, KernelTensors, TangentResult } from './jvp-call.ts';
+export { type Linearized, linearize } from './linearize.ts';
 export type { RegisterJvpOptions } from './rules/table.ts';
 export { NoJvpRuleError, registerJvp } from './rules/table.ts';
 export type { TangentTree } from './seeds.ts';

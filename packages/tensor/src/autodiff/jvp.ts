@@ -120,16 +120,7 @@ function runForward<P extends readonly Tree[], O extends Tree>(
       });
       const [out, ...aux] = options.hasAux ? (returned as [O, Aux]) : [returned as O];
       const leaves = leavesOf(out);
-      const shape = (leaf: tf.Tensor): number[] =>
-        directions === undefined ? leaf.shape : [directions, ...leaf.shape];
-      const taken = new Map<tf.Tensor, tf.Tensor>();
-      const along = leaves.map((leaf) => {
-        const before = taken.get(leaf);
-        if (before !== undefined) return tf.clone(before);
-        const tangent = pass.tangents.take(leaf) ?? tf.zeros(shape(leaf), leaf.dtype);
-        taken.set(leaf, tangent);
-        return tangent;
-      });
+      const along = pass.tangents.takeAll(leaves, directions);
       // What `f` did not make is not the caller's to dispose.
       const own = leaves.map((leaf) => (leaf.id < start || leaf.kept ? tf.clone(leaf) : leaf));
       return [treeUnflatten(out, own), treeUnflatten(out, along), ...aux];

@@ -77,6 +77,19 @@ export class TangentMap {
     return untrackedToScope(held.tangent);
   }
 
+  /** Dense tangents of results, one for each even where a tensor stands twice; zeros where they are zero. */
+  takeAll(primals: readonly tf.Tensor[], directions: number | undefined): tf.Tensor[] {
+    const taken = new Map<tf.Tensor, tf.Tensor>();
+    return primals.map((primal) => {
+      const before = taken.get(primal);
+      if (before !== undefined) return tf.clone(before);
+      const shape = directions === undefined ? primal.shape : [directions, ...primal.shape];
+      const tangent = this.take(primal) ?? tf.zeros(shape, primal.dtype);
+      taken.set(primal, tangent);
+      return tangent;
+    });
+  }
+
   dispose(): void {
     for (const { owned, tangent } of this.#byTangent.values()) if (owned) tangent.dispose();
     this.#byPrimal.clear();

@@ -75,3 +75,23 @@ export function runInScope<R>(scope: Scope, fn: () => R): R {
 export function useScopeStorage(replacement: ScopeStorage): void {
   storage = replacement;
 }
+
+/** The handlers that see the kernels run here, innermost last. */
+export function visibleHandlers(): readonly KernelHandler[] {
+  const scope = storage.getStore();
+  return scope === undefined || scope.busy ? [] : scope.handlers.slice(0, scope.top);
+}
+
+/** Runs `fn` as code of `handler`'s own, seen only by the handlers outside of it. */
+export function runBelow<R>(handler: KernelHandler, fn: () => R): R {
+  const scope = storage.getStore();
+  const level = scope?.handlers.indexOf(handler) ?? -1;
+  if (scope === undefined || level < 0) return fn();
+  const top = scope.top;
+  scope.top = level;
+  try {
+    return fn();
+  } finally {
+    scope.top = top;
+  }
+}

@@ -108,10 +108,10 @@ describeEachBackend('optimizer steps', () => {
             const given = tensors(lists, shape);
             const result = run(given, h);
             for (const [i, s] of shape.entries()) {
-              const expected = Array.from(lists['params']![i]!, (p, e) =>
+              const expected = Array.from(lists.params![i]!, (p, e) =>
                 rule(
                   p,
-                  lists['grads']![i]![e]! * h.gradScale,
+                  lists.grads![i]![e]! * h.gradScale,
                   h.decays[i]!,
                   slots.map((slot) => lists[slot]![i]![e]!),
                   h,
@@ -127,7 +127,7 @@ describeEachBackend('optimizer steps', () => {
                   2e-5,
                 );
               }
-              await expectClose(given['grads']![i]!, lists['grads']![i]!, 0);
+              await expectClose(given.grads![i]!, lists.grads![i]!, 0);
             }
             for (const output of outputs) {
               expect(
@@ -135,7 +135,7 @@ describeEachBackend('optimizer steps', () => {
                 'donated',
               ).toBe(true);
             }
-            tf.dispose([result, given['grads']!]);
+            tf.dispose([result, given.grads!]);
           });
         }),
         { numRuns: 15 },
@@ -167,7 +167,7 @@ describeEachBackend('optimizer steps', () => {
             await expectClose(result[output]![i]!, await alone[output]![i]!.data(), 0);
           }
         }
-        tf.dispose([aliases, result, given['grads']!]);
+        tf.dispose([aliases, result, given.grads!]);
       }
       tf.dispose(alone);
     });

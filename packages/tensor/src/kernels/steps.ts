@@ -56,7 +56,7 @@ type Lists = Readonly<Record<string, readonly tf.Tensor[]>>;
 function check(kernel: string, lists: Lists, { decays, ...options }: SgdStepOptions): void {
   const numbers = Object.entries(options).filter((entry): entry is [string, number] => typeof entry[1] === 'number');
   checkFinite(kernel, Object.fromEntries(numbers));
-  const params = lists['params']!;
+  const params = lists.params!;
   for (const [name, list] of Object.entries(lists)) {
     if (list.length !== params.length) {
       throw new KernelArgumentError(

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 
 /** Whether a package stands in a `node_modules` above `folder`; NODE_PATH, which package managers set, does not count. */
 function isInstalled(folder: string, name: string): boolean {
-  if (process.versions['pnp'] !== undefined) return true; // Yarn without node_modules: resolving tells.
+  if (process.versions.pnp !== undefined) return true; // Yarn without node_modules: resolving tells.
   for (let at = resolve(folder); ; at = dirname(at)) {
     if (existsSync(join(at, 'node_modules', name, 'package.json'))) return true;
     if (at === dirname(at)) return false;

@@ -9,7 +9,7 @@ export type BackendChoice = BackendName | BackendProvider;
 function hardwareOnly(provider: BackendProvider): BackendProvider {
   const describe = async (): Promise<Report> => {
     const report = await provider.describe();
-    if (!report.available || report.details['software'] !== true) return report;
+    if (!report.available || report.details.software !== true) return report;
     const fix = `Ask for it by name: useBackend('${report.name}').`;
     return { ...report, available: false, reason: 'Its only device is emulated in software, slower than wasm.', fix };
   };
