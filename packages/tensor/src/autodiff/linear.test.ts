@@ -147,7 +147,9 @@ describeEachBackend('jacfwd', () => {
         const jacobian = jacfwd(f, { x, w }, { chunk });
         expect(jacobian.x.shape).toEqual([3, 2]);
         expect(jacobian.w.shape).toEqual([3, 2, 3]);
-        const y = await tf.tidy(() => f({ x, w })).data();
+        const out = tf.tidy(() => f({ x, w }));
+        const y = await out.data();
+        out.dispose();
         const [xs, ws] = [await x.data(), await w.data()];
         const slope = Array.from(y, (value) => 1 - value ** 2);
         const byX = slope.flatMap((s, j) => [s * ws[j]!, s * ws[3 + j]!]);
