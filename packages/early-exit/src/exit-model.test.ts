@@ -1,0 +1,88 @@
+import { dense, mlp } from '@frugal/nn';
+import { key, treeDispose, treeEntries, valueAndGrad } from '@frugal/tensor';
+import { describeEachBackend, expectClose, expectNoLeak } from '@frugal/test-support';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, it } from 'vitest';
+import { examples, smallModel } from './fixture.ts';
+import { exitLoss, plainHead, withExits } from './index.ts';
+
+const squared = (logits: tf.Tensor, y: tf.Tensor): tf.Tensor1D => tf.sum(tf.squaredDifference(logits, y), 1);
+
+describeEachBackend('withExits', () => {
+  it('answers at every exit, the last one being the backbone', async () => {
+    await expectNoLeak(async () => {
+      const model = smallModel();
+      const params = model.init(key(1));
+      const x = examples(5);
+      const outputs = model.outputs(params, x);
+      const whole = model.apply(params, x);
+      expect(outputs.map(({ shape }) => shape)).toEqual(Array.from({ length: 4 }, () => [5, 3]));
+      await expectClose(outputs[3]!, whole, 0);
+      treeDispose([params, outputs, whole, x]);
+    });
+  });
+
+  it('corrects the exit before with a boosted head, and shows it to a cascaded one', async () => {
+    await expectNoLeak(async () => {
+      const model = smallModel();
+      const params = model.init(key(2));
+      const x = examples(4);
+      const h = [model.segment(params, 0, x)];
+      h.push(model.segment(params, 1, h[0]!));
+      const first = model.answer(params, 0, h[0]!);
+      const cascaded = model.answer(params, 1, h[1]!, first);
+      const joined = tf.concat([h[1]!, first], 1);
+      const direct = dense(19, 3).apply(params.heads[1] as never, joined);
+      await expectClose(cascaded, direct, 1e-6);
+      h.push(model.segment(params, 2, h[1]!));
+      const boosted = model.answer(params, 2, h[2]!, cascaded);
+      const own = dense(16, 3).apply(params.heads[2] as never, h[2]!);
+      const sum = tf.add(cascaded, own);
+      await expectClose(boosted, sum, 1e-6);
+      treeDispose([params, h, first, cascaded, joined, direct, boosted, own, sum, x]);
+    });
+  });
+
+  it('refuses points that do not rise or lie outside', () => {
+    const exit = (at: number) => ({ at, head: plainHead(dense(6, 3)) });
+    const backbone = mlp([6, 4, 3]);
+    expect(() => withExits(backbone, [exit(1), exit(1)])).toThrow(/\[1,1\]/);
+    expect(() => withExits(backbone, [exit(2)])).toThrow(/\[0, 2\), got \[2\]/);
+  });
+});
+
+describeEachBackend('exitLoss', () => {
+  const gradients = async (regime: 'joint' | 'backbone' | 'disjoint'): Promise<Record<string, number>> => {
+    const model = smallModel();
+    const params = model.init(key(3));
+    const batch = { x: examples(4), y: tf.ones([4, 3]) };
+    const loss = exitLoss(model, squared, { regime, weights: [1, 1, 1, 2], distill: regime === 'joint' ? 0.5 : 0 });
+    const [value, grads] = valueAndGrad((p: typeof params) => tf.mean(loss(p, batch, { train: true })))(params);
+    const sizes: Record<string, number> = {};
+    for (const [path, leaf] of treeEntries(grads)) {
+      const size = tf.tidy(() => tf.sum(tf.abs(leaf)));
+      sizes[path] = (await size.data())[0]!;
+      size.dispose();
+    }
+    treeDispose([params, batch, value, grads]);
+    return sizes;
+  };
+
+  it('teaches what its regime says', async () => {
+    await expectNoLeak(async () => {
+      const joint = await gradients('joint');
+      expect(Object.values(joint).every((size) => size > 0)).toBe(true);
+      const backbone = await gradients('backbone');
+      const disjoint = await gradients('disjoint');
+      for (const path of Object.keys(joint)) {
+        const head = path.startsWith('heads');
+        expect(backbone[path]! > 0, `backbone: ${path}`).toBe(!head);
+        expect(disjoint[path]! > 0, `disjoint: ${path}`).toBe(head);
+      }
+    });
+  });
+
+  it('refuses a wrong number of weights', () => {
+    expect(() => exitLoss(smallModel(), squared, { weights: [1] })).toThrow(/4, got 1/);
+  });
+});

@@ -1,0 +1,97 @@
+import { type Context, FrugalError, foldIn, type Module, type Staged, type Tree } from '@frugal/tensor';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ExitHead } from './heads.ts';
+import { stopGradient } from './stop-gradient.ts';
+
+/** Where a head stands: point 0 is the input itself, point i the output of the backbone's stage i − 1. */
+export interface ExitSpec {
+  readonly at: number;
+  readonly head: ExitHead;
+}
+
+/** The tree of a model with exits. */
+export type ExitParams<P extends Tree> = { readonly backbone: P; readonly heads: readonly Tree[] };
+
+/** A staged backbone with heads on the way; the last exit is the backbone's own output. */
+export interface ExitModel<P extends Tree = Tree> extends Module<ExitParams<P> & Tree> {
+  readonly backbone: Staged<P>;
+  readonly exits: readonly ExitSpec[];
+  /** Early exits and the backbone's own end. */
+  readonly exitCount: number;
+  /** Runs the backbone from the exit before (or the input) to exit `exit`; a new tensor. */
+  segment(params: ExitParams<P>, exit: number, h: tf.Tensor, ctx?: Context): tf.Tensor;
+  /** The logits of exit `exit` from the activation at its point. */
+  answer(params: ExitParams<P>, exit: number, h: tf.Tensor, previous?: tf.Tensor2D, ctx?: Context): tf.Tensor2D;
+  /** The logits of every exit, [B, classes] each; the caller owns them. */
+  outputs(params: ExitParams<P>, x: tf.Tensor, options?: OutputsOptions): tf.Tensor2D[];
+}
+
+/** Options of `outputs`. */
+export interface OutputsOptions {
+  readonly ctx?: Context;
+  /** Keeps the heads' gradients out of the backbone: heads on a frozen model. Default false. */
+  readonly detached?: boolean;
+}
+
+/**
+ * Puts exits on a staged model.
+ *
+ * @param backbone Any staged model whose output is logits [B, classes]: `sequential`, `mlp`, `lenet5`, `vit`, …
+ * @param exits Early exits, in the order of their points.
+ * @throws {FrugalError} `BAD_OPTION` if the points are not 0 ≤ at < number of stages, rising.
+ */
+export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly ExitSpec[]): ExitModel<P> {
+  const stages = backbone.stages.length;
+  const points = exits.map(({ at }) => at);
+  for (const [i, at] of points.entries()) {
+    if (Number.isInteger(at) && at >= 0 && at < stages && (i === 0 || at > points[i - 1]!)) continue;
+    throw new FrugalError(
+      'BAD_OPTION',
+      `withExits: the points of the exits must rise and lie in [0, ${stages}), got [${points}]. The end needs no head.`,
+    );
+  }
+  const last = exits.length;
+  const pointOf = (exit: number): number => (exit === last ? stages : points[exit]!);
+
+  const segment = (params: ExitParams<P>, exit: number, h: tf.Tensor, ctx?: Context): tf.Tensor => {
+    let y = h;
+    for (const stage of backbone.stages.slice(exit === 0 ? 0 : pointOf(exit - 1), pointOf(exit))) {
+      const next = stage.apply(params.backbone, y, ctx);
+      if (y !== h) y.dispose();
+      y = next;
+    }
+    return y === h ? h.clone() : y;
+  };
+
+  const answer = (
+    params: ExitParams<P>,
+    exit: number,
+    h: tf.Tensor,
+    previous?: tf.Tensor2D,
+    ctx?: Context,
+  ): tf.Tensor2D => {
+    if (exit === last) return h.clone() as tf.Tensor2D;
+    const own = ctx && { ...ctx, path: `heads.${exit}`, key: ctx.key && foldIn(ctx.key, stages + exit) };
+    return exits[exit]!.head.apply(params.heads[exit]!, h, previous, own);
+  };
+
+  return {
+    ...{ backbone, exits, exitCount: last + 1, segment, answer },
+    init: (key) => ({
+      backbone: backbone.init(foldIn(key, 0)),
+      heads: exits.map(({ head }, i) => head.init(foldIn(key, i + 1))),
+    }),
+    apply: (params, x, ctx) => backbone.apply(params.backbone, x, ctx),
+    outputs: (params, x, { ctx, detached = false } = {}) =>
+      tf.tidy(() => {
+        const logits: tf.Tensor2D[] = [];
+        let h = x;
+        for (let exit = 0; exit <= last; exit++) {
+          h = segment(params, exit, h, ctx);
+          const seen = detached && exit < last ? stopGradient(h) : h;
+          logits.push(answer(params, exit, seen, logits.at(-1), ctx));
+        }
+        return logits;
+      }),
+  };
+}

@@ -1,0 +1,39 @@
+export { type Calibration, calibrateAccuracy, calibrateBudget, thresholdCalibration } from './calibrate.ts';
+export { type ExitCosts, exitCosts } from './exit-costs.ts';
+export { type ExitLossOptions, exitLoss } from './exit-loss.ts';
+export { type ExitModel, type ExitParams, type ExitSpec, type OutputsOptions, withExits } from './exit-model.ts';
+export {
+  type ExitTable,
+  exitsOf,
+  type Outcome,
+  oracle,
+  outcomeOf,
+  recordExits,
+  type ScoredTable,
+  scoreTable,
+} from './exit-table.ts';
+export { boostedHead, cascadedHead, type ExitHead, plainHead } from './heads.ts';
+export {
+  arithmeticEnsemble,
+  type ExitPolicy,
+  entropyOf,
+  type FitGateOptions,
+  fitGate,
+  fixedDepth,
+  type GateWeights,
+  geometricEnsemble,
+  learnedGate,
+  lowEntropy,
+  makePolicy,
+  margin,
+  maxProbability,
+  patience,
+  probabilityMargin,
+  rowPolicy,
+  type Scorer,
+  topProbability,
+} from './policies/index.ts';
+export { auroc, calibrationError, exitCurve, type HeadReport, headReports } from './report.ts';
+export { type RiskCalibration, type RiskOptions, riskControl, upperBound } from './risk-control.ts';
+export { type ExitRun, type RunExitsOptions, runExits } from './run-exits.ts';
+export { stopGradient } from './stop-gradient.ts';

@@ -1,0 +1,1 @@
+export { type PolicyCheck, policyContract } from './policy-contract.ts';
