@@ -66,7 +66,7 @@ export abstract class DependencyPass implements KernelHandler {
 export class ForwardPass extends DependencyPass implements PassOfRule {
   readonly directions: number | undefined;
   readonly tangents: TangentMap = new TangentMap();
-  readonly through = through;
+  readonly through: typeof through = through;
 
   constructor(directions: number | undefined) {
     super();
