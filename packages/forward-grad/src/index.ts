@@ -15,6 +15,15 @@ export type { Combination } from './estimators/combine.ts';
 export type { Measurement, ScalarOptions, SeededEstimator } from './estimators/seeded.ts';
 export { type SpsaOptions, spsa } from './estimators/spsa.ts';
 export { type WeightPerturbationOptions, weightPerturbation } from './estimators/weight-perturbation.ts';
+export type { LocalParams } from './local/heads.ts';
+export {
+  type LocalLearning,
+  type LocalLearningOptions,
+  type LocalMethod,
+  localLearning,
+} from './local/local-learning.ts';
+export { crossEntropyLoss, type OutputLoss, squaredErrorLoss } from './local/output-loss.ts';
+export type { Head } from './local/signal.ts';
 export { type Recorder, record } from './log/record.ts';
 export { type ReplayOptions, replay } from './log/replay.ts';
 export { decodeSteps, encodeSteps, type LoggedStep, type StepLog } from './log/step-log.ts';

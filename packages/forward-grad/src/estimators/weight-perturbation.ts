@@ -20,7 +20,7 @@ export interface WeightPerturbationOptions extends DirectionOptions, ScalarOptio
  * 1/√(1 + d/K). Give it a small model, many directions, or use `localGreedy`. −v gives what v gives: there is nothing
  * to gain from antithetic pairs here.
  *
- * @returns An estimator for `train({ gradient })` or a loop of your own; its gradients of weights are structured leaves.
+ * @returns An estimator for `train({ estimator })` or a loop of your own; its gradients of weights are structured leaves.
  * @throws {FrugalError} `BAD_OPTION`; when called `NOT_FLOAT`, or what `jvp` throws.
  * arXiv 2202.08587; rank one: 2511.16652; projection: 2410.17764
  */

@@ -1,6 +1,11 @@
 import { matMulAccumulate, type StructuredLeaf } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Factors } from './rank-one-tangent.ts';
+
+/** The factors of K matrices u vᵀ: `u` [K, n] and `v` [K, m]. */
+export interface Factors {
+  readonly u: tf.Tensor2D;
+  readonly v: tf.Tensor2D;
+}
 
 /**
  * Σₖ uₖ vₖᵀ times a factor as a gradient leaf: an update costs one product of matrices with the target as accumulator.

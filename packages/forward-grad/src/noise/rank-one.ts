@@ -1,28 +1,30 @@
-import { foldIn, type Key } from '@frugal/tensor';
+import { foldIn, type Key, type RankOne, rankOne } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { type LeafNoise, type NoiseKind, sampleNoise, withDirections } from './noise.ts';
-import { RankOneGradient } from './rank-one-gradient.ts';
-import { type Factors, RankOneTangent } from './rank-one-tangent.ts';
+import { type Factors, RankOneGradient } from './rank-one-gradient.ts';
 
 /**
- * Directions u vᵀ at a weight of rank 2 or more.
+ * Directions u vᵀ at a weight of rank 2 or more, u running over all axes but the last.
  *
  * With ±1 they have exactly the second moment of dense ones: E[v vᵀ] = I and ‖v‖² = d both hold.
  */
 export class RankOneNoise implements LeafNoise {
-  readonly tangent: RankOneTangent;
+  readonly tangent: RankOne;
   readonly #factors: Factors;
   readonly #shape: readonly number[];
 
   constructor(key: Key, kind: NoiseKind, shape: readonly number[], directions: number) {
     const m = shape.at(-1)!;
     const n = shape.slice(0, -1).reduce((product, size) => product * size, 1);
+    const lead = directions === 1 ? [] : [directions];
+    const u = sampleNoise(kind, foldIn(key, 0), [...lead, n]);
+    const v = sampleNoise(kind, foldIn(key, 1), [...lead, m]);
     this.#shape = shape;
     this.#factors = {
-      u: sampleNoise(kind, foldIn(key, 0), [directions, n]) as tf.Tensor2D,
-      v: sampleNoise(kind, foldIn(key, 1), [directions, m]) as tf.Tensor2D,
+      u: tf.keep(tf.reshape(u, [directions, n]) as tf.Tensor2D),
+      v: tf.keep(tf.reshape(v, [directions, m]) as tf.Tensor2D),
     };
-    this.tangent = new RankOneTangent(this.#factors, withDirections(shape, directions), directions > 1);
+    this.tangent = rankOne(u, v, withDirections(shape, directions));
   }
 
   gradient(coefficients: tf.Tensor1D): RankOneGradient {
@@ -43,6 +45,7 @@ export class RankOneNoise implements LeafNoise {
   }
 
   dispose(): void {
+    this.tangent.dispose();
     tf.dispose([this.#factors.u, this.#factors.v]);
   }
 }

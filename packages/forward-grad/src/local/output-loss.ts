@@ -1,0 +1,28 @@
+import { softmaxCrossEntropy } from '@frugal/tensor';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A loss at the end of a network or a head, with its slope in closed form: no reverse mode is needed for it. */
+export interface OutputLoss {
+  /** One loss per example, [B], of outputs [B, C]. Must have a JVP, which `guided` uses. */
+  value(outputs: tf.Tensor2D, targets: tf.Tensor): tf.Tensor1D;
+  /** ∂loss/∂outputs per example, [B, C]. */
+  slope(outputs: tf.Tensor2D, targets: tf.Tensor): tf.Tensor2D;
+}
+
+/** Softmax cross-entropy of class labels, int32 [B]. */
+export const crossEntropyLoss: OutputLoss = {
+  value: (logits, labels) => softmaxCrossEntropy({ logits, labels }),
+  slope: (logits, labels) =>
+    tf.tidy(() => {
+      // In float32 tf.oneHot is wrong on stock wasm.
+      const onehot = tf.cast(tf.oneHot(labels as tf.Tensor1D, logits.shape[1]), 'float32');
+      return tf.sub(tf.softmax(logits), onehot) as tf.Tensor2D;
+    }),
+};
+
+/** Σ (output − target)² ÷ 2 per example, targets [B, C]. */
+export const squaredErrorLoss: OutputLoss = {
+  value: (outputs, targets) =>
+    tf.tidy(() => tf.mul(0.5, tf.sum(tf.square(tf.sub(outputs, targets)), 1))) as tf.Tensor1D,
+  slope: (outputs, targets) => tf.sub(outputs, targets) as tf.Tensor2D,
+};
