@@ -1,6 +1,6 @@
 import { cosine, lossFunction, momentum, type Rate, sgd, softmaxCrossEntropy, train } from '@frugal/core-trainer';
 import { optimizerContract } from '@frugal/core-trainer/testing';
-import { accuracyOf, type Lesson, lesson, type Recipe } from '@frugal/example-mnist';
+import { accuracyOf, type Lesson, lesson, type Recipe, recipeOf } from '@frugal/example-mnist';
 import { atLeast, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
 import { mlp } from '@frugal/nn';
 import { foldIn, type GradientTransformation, key, type Module } from '@frugal/tensor';
@@ -28,16 +28,7 @@ const plans = {
 };
 
 const model = mlp([784, 128, 10]) as Module;
-const recipe: Recipe = {
-  name: 'MLP 784-128-10',
-  model,
-  epochs: 1,
-  batchSize: 64,
-  peak: 0,
-  warmup: 0,
-  images: 55_000,
-  target: 0,
-};
+const recipe: Recipe = { ...recipeOf('mlp', false), name: 'MLP 784-128-10', model, batchSize: 64 };
 
 interface Trial {
   readonly make: Make;
