@@ -1,6 +1,7 @@
 // Convolution forward: windows · filter, with bias and activation, and with max-pooling in the same pass.
 import { imageTile4, imageTile8 } from './conv-tiles';
-import { activateRow, addRow, epilogue } from './epilogue';
+import { addRow, epilogue } from './epilogue';
+import { activateRow } from './math';
 import { panels, spill } from './gemm';
 import { BLOCK, packWindows, padImages, windowTable } from './image';
 import { packB } from './pack';
@@ -98,7 +99,7 @@ export function opConvPool(g: usize, chunk: i32, chunks: i32, thread: i32): void
     for (let x = 0; x < across; x++) {
       poolWindow(rows + <usize>(x * pool) * line, pool, <usize>width * line, line, n, to);
       if (ptr(g, 19)) addRow(to, ptr(g, 19), n);
-      activateRow(to, n, int(g, 20), float(g, 21));
+      activateRow(to, to, n, int(g, 20), float(g, 21));
       to += line;
     }
   }

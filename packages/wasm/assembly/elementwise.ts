@@ -1,14 +1,11 @@
 // Functions of single elements.
-import { activate, exp4, geluGrad4, log4 } from './math';
+import { activateRow, exp4, geluGrad4, log4 } from './math';
 import { bytes, float, get, int, ptr, put, share } from './prelude';
 
 /** out ← act(x). 0 n, 1 x, 2 out, 3 activation, 4 its parameter */
 export function opActivate(g: usize, chunk: i32, chunks: i32, thread: i32): void {
-  const n = int(g, 0), x = ptr(g, 1), out = ptr(g, 2), kind = int(g, 3), parameter = float(g, 4);
-  const to = bytes(share(n, 16, chunk + 1, chunks));
-  let i = bytes(share(n, 16, chunk, chunks));
-  for (; i + 16 <= to; i += 16) put(out + i, activate(kind, get(x + i, false), parameter), false);
-  for (; i < to; i += 4) put(out + i, activate(kind, get(x + i, true), parameter), true);
+  const n = int(g, 0), from = share(n, 16, chunk, chunks), count = share(n, 16, chunk + 1, chunks) - from;
+  activateRow(ptr(g, 1) + bytes(from), ptr(g, 2) + bytes(from), count, int(g, 3), float(g, 4));
 }
 
 /**
@@ -18,6 +15,8 @@ export function opActivate(g: usize, chunk: i32, chunks: i32, thread: i32): void
 // @ts-ignore: decorator
 @inline
 function unary(kind: i32, x: v128, parameter: f32): v128 {
+  if (kind == 6) return exp4(x);
+  if (kind == 7) return logOf(x);
   const one = f32x4.splat(1);
   if (kind == 0) return f32x4.neg(x);
   if (kind == 1) return f32x4.abs(x);
@@ -25,8 +24,6 @@ function unary(kind: i32, x: v128, parameter: f32): v128 {
   if (kind == 3) return f32x4.sqrt(x);
   if (kind == 4) return f32x4.div(one, f32x4.sqrt(x));
   if (kind == 5) return f32x4.div(one, x);
-  if (kind == 6) return exp4(x);
-  if (kind == 7) return logOf(x);
   if (kind == 8) return stepOf(x, parameter);
   if (kind == 9) return f32x4.convert_i32x4_s(x);
   return i32x4.trunc_sat_f32x4_s(x);
@@ -55,13 +52,20 @@ function stepOf(x: v128, low: f32): v128 {
   return v128.bitselect(y, x, f32x4.eq(x, x));
 }
 
+function unaryOf(kind: i32, x: v128, parameter: f32): v128 {
+  return unary(kind, x, parameter);
+}
+
 /** out ← f(x), 4-byte elements. 0 n, 1 x, 2 out, 3 kind, 4 parameter */
 export function opUnary(g: usize, chunk: i32, chunks: i32, thread: i32): void {
-  const n = int(g, 0), x = ptr(g, 1), out = ptr(g, 2), kind = int(g, 3), parameter = float(g, 4);
-  const to = bytes(share(n, 16, chunk + 1, chunks));
-  let i = bytes(share(n, 16, chunk, chunks));
-  for (; i + 16 <= to; i += 16) put(out + i, unary(kind, get(x + i, false), parameter), false);
-  for (; i < to; i += 4) put(out + i, unary(kind, get(x + i, true), parameter), true);
+  const n = int(g, 0), kind = int(g, 3), parameter = float(g, 4);
+  const from = share(n, 16, chunk, chunks), count = share(n, 16, chunk + 1, chunks) - from;
+  const x = ptr(g, 1) + bytes(from), out = ptr(g, 2) + bytes(from), size = bytes(count & ~3);
+  let i: usize = 0;
+  for (; i < size; i += 16) v128.store(out + i, unary(kind, v128.load(x + i), parameter));
+  for (; i < bytes(count); i += 4) {
+    v128.store32_lane(out + i, unaryOf(kind, v128.load32_zero(x + i), parameter), 0);
+  }
 }
 
 /** Bytes 0 or 1 → float (kind 0) or int32 (1). 0 n, 1 x, 2 out, 3 kind */
@@ -75,11 +79,15 @@ export function opFromBool(g: usize, chunk: i32, chunks: i32, thread: i32): void
   }
 }
 
+function geluGradOf(x: v128): v128 {
+  return geluGrad4(x);
+}
+
 /** out ← dy · gelu′(x). 0 n, 1 x, 2 dy, 3 out */
 export function opGeluGrad(g: usize, chunk: i32, chunks: i32, thread: i32): void {
   const n = int(g, 0), x = ptr(g, 1), dy = ptr(g, 2), out = ptr(g, 3);
   const to = bytes(share(n, 16, chunk + 1, chunks));
   let i = bytes(share(n, 16, chunk, chunks));
-  for (; i + 16 <= to; i += 16) put(out + i, f32x4.mul(get(dy + i, false), geluGrad4(get(x + i, false))), false);
-  for (; i < to; i += 4) put(out + i, f32x4.mul(get(dy + i, true), geluGrad4(get(x + i, true))), true);
+  for (; i + 16 <= to; i += 16) v128.store(out + i, f32x4.mul(v128.load(dy + i), geluGrad4(v128.load(x + i))));
+  for (; i < to; i += 4) put(out + i, f32x4.mul(get(dy + i, true), geluGradOf(get(x + i, true))), true);
 }

@@ -1,5 +1,5 @@
 // What follows a matmul or a convolution on its own rows: bias and activation, in place.
-import { activate } from './math';
+import { activateRow } from './math';
 import { bytes } from './prelude';
 
 /** c[i, j] ← act(c[i, j] + bias[j]) for rows [m0, m1) and columns [n0, n1); `bias` 0: none. */
@@ -12,7 +12,7 @@ export function epilogue(
   for (let i = m0; i < m1; i++) {
     const row = c + (<usize>i * ldc + <usize>n0) * 4;
     if (bias) addRow(row, bias, columns);
-    if (kind) activateRow(row, columns, kind, parameter);
+    if (kind) activateRow(row, row, columns, kind, parameter);
   }
 }
 
@@ -28,18 +28,5 @@ export function addRow(row: usize, bias: usize, n: i32): void {
     store<f32>(row, load<f32>(row) + load<f32>(bias));
     row += 4;
     bias += 4;
-  }
-}
-
-/** row[j] ← act(row[j]) */
-export function activateRow(row: usize, n: i32, kind: i32, parameter: f32): void {
-  let i = 0;
-  for (; i + 4 <= n; i += 4) {
-    v128.store(row, activate(kind, v128.load(row), parameter));
-    row += 16;
-  }
-  for (; i < n; i++) {
-    v128.store32_lane(row, activate(kind, v128.load32_zero(row), parameter), 0);
-    row += 4;
   }
 }

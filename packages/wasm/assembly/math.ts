@@ -1,6 +1,7 @@
 // exp, log, tanh and activations on four floats at once.
+// All inlined: the engine then keeps their constants ready outside of the loop instead of making them anew in each call.
 
-import { madd } from './prelude';
+import { bytes, madd } from './prelude';
 
 // @ts-ignore: decorator
 @inline
@@ -12,10 +13,16 @@ function poly(y: v128, x: v128, c: f32): v128 {
  * eˣ within 2 ulp: x = n·ln 2 + r, a polynomial in r (Cephes), times 2ⁿ. Overflows to ∞; below e^−86.6 it is 0, as
  * subnormal results would cost a hundred times as much (masked scores of a softmax end there).
  */
+// @ts-ignore: decorator
+@inline
 export function exp4(x: v128): v128 {
   const floor = f32x4.splat(-86.6);
-  const t = f32x4.min(f32x4.max(x, floor), f32x4.splat(89));
-  const n = f32x4.nearest(f32x4.mul(t, f32x4.splat(1.44269504)));
+  // pmin and pmax are one instruction each, and keep NaN where it comes first.
+  const t = f32x4.pmin(f32x4.pmax(x, floor), f32x4.splat(89));
+  // Adding 1.5 · 2²³ rounds to a whole number n, which then stands in the low bits.
+  const magic = f32x4.splat(12582912);
+  const z = madd(t, f32x4.splat(1.44269504), magic);
+  const n = f32x4.sub(z, magic);
   let r = madd(n, f32x4.splat(-0.693359375), t);
   r = madd(n, f32x4.splat(2.12194440e-4), r);
   let y = f32x4.splat(1.9875691500e-4);
@@ -26,11 +33,13 @@ export function exp4(x: v128): v128 {
   y = poly(y, r, 5.0000001201e-1);
   y = f32x4.add(madd(y, f32x4.mul(r, r), r), f32x4.splat(1));
   // 2ⁿ⁻¹ and a doubling, as n may be 128.
-  y = f32x4.mul(y, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(126)), 23));
+  y = f32x4.mul(y, i32x4.shl(i32x4.add(z, i32x4.splat(126)), 23));
   return v128.andnot(f32x4.add(y, y), f32x4.lt(x, floor));
 }
 
 /** ln x for normal x > 0 (Cephes). */
+// @ts-ignore: decorator
+@inline
 export function log4(x: v128): v128 {
   const one = f32x4.splat(1);
   const e = i32x4.sub(i32x4.shr_u(x, 23), i32x4.splat(126));
@@ -55,12 +64,16 @@ export function log4(x: v128): v128 {
 }
 
 /** 1 / (1 + e⁻ˣ) */
+// @ts-ignore: decorator
+@inline
 export function sigmoid4(x: v128): v128 {
   const one = f32x4.splat(1);
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
 }
 
 /** tanh x: odd polynomial below 0.625 (Cephes), 1 − 2 / (e²ˣ + 1) above. */
+// @ts-ignore: decorator
+@inline
 export function tanh4(x: v128): v128 {
   const magnitude = f32x4.abs(x);
   const z = f32x4.mul(x, x);
@@ -82,6 +95,8 @@ const GELU_A: f32 = 1.5957691216057308; // 2·√(2/π)
 const GELU_B: f32 = 0.044715;
 
 /** x·σ(2u), u = √(2/π)(x + 0.044715 x³): the tanh form of GELU. */
+// @ts-ignore: decorator
+@inline
 export function gelu4(x: v128): v128 {
   const one = f32x4.splat(1);
   const cube = f32x4.mul(f32x4.mul(x, x), f32x4.mul(x, f32x4.splat(GELU_B)));
@@ -90,9 +105,11 @@ export function gelu4(x: v128): v128 {
 }
 
 /** d gelu / dx = s + x·s·(1 − s)·u′, s = σ(2u), u′ = 2·√(2/π)(1 + 3 · 0.044715 x²) */
+// @ts-ignore: decorator
+@inline
 export function geluGrad4(x: v128): v128 {
   // Beyond ±30 it is 0 or 1, and x² would overflow: 0 · ∞.
-  x = f32x4.min(f32x4.max(x, f32x4.splat(-30)), f32x4.splat(30));
+  x = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-30)), f32x4.splat(30));
   const one = f32x4.splat(1);
   const square = f32x4.mul(x, x);
   const inner = f32x4.mul(square, f32x4.splat(GELU_B));
@@ -102,18 +119,40 @@ export function geluGrad4(x: v128): v128 {
   return f32x4.add(s, f32x4.mul(f32x4.mul(x, f32x4.mul(s, f32x4.sub(one, s))), slope));
 }
 
+/** `exp4` as a call: for the rest of a row. */
+export function expOf(x: v128): v128 {
+  return exp4(x);
+}
+
 /** Activations by number: 0 linear, 1 relu, 2 relu6, 3 elu, 4 leaky relu (`parameter`: slope), 5 sigmoid, 6 tanh, 7 gelu. */
 // @ts-ignore: decorator
 @inline
 export function activate(kind: i32, x: v128, parameter: f32): v128 {
   const zero = f32x4.splat(0);
   if (kind == 0) return x;
-  // Arguments in this order: NaN stays NaN.
-  if (kind == 1) return f32x4.max(x, zero);
-  if (kind == 2) return f32x4.min(f32x4.max(x, zero), f32x4.splat(6));
+  // x first: NaN stays NaN.
+  if (kind == 1) return f32x4.pmax(x, zero);
+  if (kind == 2) return f32x4.pmin(f32x4.pmax(x, zero), f32x4.splat(6));
   if (kind == 3) return v128.bitselect(f32x4.sub(exp4(x), f32x4.splat(1)), x, f32x4.lt(x, zero));
   if (kind == 4) return v128.bitselect(f32x4.mul(x, f32x4.splat(parameter)), x, f32x4.lt(x, zero));
   if (kind == 5) return sigmoid4(x);
   if (kind == 6) return tanh4(x);
   return gelu4(x);
+}
+
+/** `activate` as a call: for the rest of a row. */
+function activateOf(kind: i32, x: v128, parameter: f32): v128 {
+  return activate(kind, x, parameter);
+}
+
+/**
+ * out[i] ← act(x[i]), i < n. x may be out. The choice stands inside of the loop on purpose: the engine hoists constants
+ * out of loops but not out of branches, and hoisted ones are spilled.
+ */
+export function activateRow(x: usize, out: usize, n: i32, kind: i32, parameter: f32): void {
+  let i: usize = 0;
+  for (const size = bytes(n & ~3); i < size; i += 16) v128.store(out + i, activate(kind, v128.load(x + i), parameter));
+  for (const end = bytes(n); i < end; i += 4) {
+    v128.store32_lane(out + i, activateOf(kind, v128.load32_zero(x + i), parameter), 0);
+  }
 }

@@ -44,6 +44,8 @@ function upper(x: v128): v128 {
 }
 
 /** Four pairs of words → four pairs of normals: cosines' side to `dst`, sines' side to `dst` + 16. */
+// @ts-ignore: decorator
+@inline
 export function boxMuller(wa: v128, wb: v128, dst: usize): void {
   const n = i32x4.add(i32x4.shr_u(wa, 8), i32x4.splat(1));
   const i = i32x4.add(f32x4.convert_i32x4_s(n), i32x4.splat(0x3f800000 - 0x3f3504f3));

@@ -11,6 +11,8 @@ function mulHigh(a: v128, b: v128): v128 {
 }
 
 /** Words 0 to 3 of blocks block … block + 3, one vector per word, to `dst` (64 bytes). Key words k0 = lo, k1 = hi. */
+// @ts-ignore: decorator
+@inline
 export function philox(k0: i32, k1: i32, block: i64, domain: i32, dst: usize): void {
   const m0 = i32x4.splat(0xd2511f53), m1 = i32x4.splat(0xcd9e8d57);
   const first = i32x4.splat(<i32>block);

@@ -16,17 +16,10 @@ function perQuad(kind: i32): i32 {
   return kind == SIGNS ? 512 : 16;
 }
 
-/** The elements of four blocks, `words` being their words by word (64 bytes; spoiled). */
-function expand(kind: i32, words: usize, dst: usize): void {
-  if (kind == SIGNS) {
-    signs(words, dst);
-    return;
-  }
-  if (kind == NORMAL) {
-    const w2 = v128.load(words, 32), w3 = v128.load(words, 48);
-    boxMuller(v128.load(words), v128.load(words, 16), words);
-    boxMuller(w2, w3, words + 32);
-  }
+/** A column of words becomes a row of elements: the words of one block stand side by side. */
+// @ts-ignore: decorator
+@inline
+function turn(kind: i32, words: usize, dst: usize): void {
   const r0 = v128.load(words), r1 = v128.load(words, 16), r2 = v128.load(words, 32), r3 = v128.load(words, 48);
   const t0 = unpackLow(r0, r1), t1 = unpackHigh(r0, r1), t2 = unpackLow(r2, r3), t3 = unpackHigh(r2, r3);
   deliver(kind, joinLow(t0, t2), dst);
@@ -40,6 +33,15 @@ function expand(kind: i32, words: usize, dst: usize): void {
 function deliver(kind: i32, x: v128, dst: usize): void {
   if (kind == UNIFORM) x = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(x, 8)), f32x4.splat(5.9604644775390625e-8));
   v128.store(dst, x);
+}
+
+/** Normals instead of the words. */
+// @ts-ignore: decorator
+@inline
+function normals(words: usize): void {
+  const w2 = v128.load(words, 32), w3 = v128.load(words, 48);
+  boxMuller(v128.load(words), v128.load(words, 16), words);
+  boxMuller(w2, w3, words + 32);
 }
 
 function signs(words: usize, dst: usize): void {
@@ -72,14 +74,16 @@ export function opRandom(g: usize, chunk: i32, chunks: i32, thread: i32): void {
   const quads = (skip + n + size - 1) / size;
   const last = share(quads, 1, chunk + 1, chunks);
   for (let quad = share(quads, 1, chunk, chunks); quad < last; quad++) {
-    philox(k0, k1, first + (<i64>quad << 2), 0, work);
     const at = quad * size - skip;
     const from = max(0, -at), to = min(size, n - at);
-    if (p == 0 && to - from == size) {
-      expand(kind, work, out + bytes(at));
-      continue;
-    }
-    expand(kind, work, spare);
+    const direct = p == 0 && to - from == size;
+    const dst = direct ? out + bytes(at) : spare;
+    philox(k0, k1, first + (<i64>quad << 2), 0, work);
+    if (kind == NORMAL) normals(work);
+    if (kind == SIGNS) signs(work, dst);
+    else if (kind == UNIFORM) turn(UNIFORM, work, dst);
+    else turn(BITS, work, dst);
+    if (direct) continue;
     const target = out + (<usize>(at + from) << 2);
     if (p == 0) memory.copy(target, spare + bytes(from), bytes(to - from));
     else addScaled(p + (<usize>(at + from) << 2), spare + bytes(from), float(g, 9), to - from, target);

@@ -1,5 +1,5 @@
 // Softmax over rows, and cross-entropy with its gradient.
-import { exp4, log4 } from './math';
+import { exp4, expOf, log4 } from './math';
 import { bytes, int, lanesSum, ptr, share } from './prelude';
 import { lineMax } from './reduce';
 
@@ -15,7 +15,7 @@ function exponentials(x: usize, n: i32, shift: f32, out: usize): f32 {
   }
   let total = lanesSum(sum);
   for (; i < n; i++) {
-    const e = exp4(f32x4.sub(v128.load32_zero(x + bytes(i)), s));
+    const e = expOf(f32x4.sub(v128.load32_zero(x + bytes(i)), s));
     v128.store32_lane(out + bytes(i), e, 0);
     total += f32x4.extract_lane(e, 0);
   }
