@@ -30,6 +30,8 @@ export interface InterleaveOptions {
    * for one thread only. Default `'wall'`.
    */
   clock?: 'wall' | 'cpu';
+  /** Called before each sample, outside of the timing, e.g. to make the side's backend the current one. */
+  before?: (name: string) => unknown;
 }
 
 const clocks = {
@@ -58,12 +60,13 @@ export async function interleave<Name extends string>(
   sides: Record<Name, Side>,
   options: InterleaveOptions = {},
 ): Promise<Record<Name, Timing>> {
-  const { rounds = quick ? 5 : 15, sampleTime = quick ? 20 : 50, warmUp = 2, clock = 'wall' } = options;
+  const { rounds = quick ? 5 : 15, sampleTime = quick ? 20 : 50, warmUp = 2, clock = 'wall', before } = options;
   if (rounds < 5) throw new Error(`interleave needs at least 5 rounds, got ${rounds}.`);
   const names = Object.keys(sides) as Name[];
   const calls = {} as Record<Name, number>;
   const samples = {} as Record<Name, number[]>;
   for (const name of names) {
+    await before?.(name);
     await sample(sides[name], Math.max(1, warmUp), clocks.wall);
     const once = await sample(sides[name], 1, clocks.wall);
     calls[name] = Math.max(1, Math.ceil(sampleTime / Math.max(once, 1e-4)));
@@ -72,6 +75,7 @@ export async function interleave<Name extends string>(
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < names.length; i++) {
       const name = names[(i + round) % names.length]!;
+      await before?.(name);
       samples[name].push(await sample(sides[name], calls[name], clocks[clock]));
     }
   }

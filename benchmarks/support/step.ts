@@ -20,7 +20,14 @@ export interface StepOptions<P extends Tree> {
 }
 
 /** Makes such a step on tfjs's current backend. The batch stays the caller's. */
-export function trainingStep<P extends Tree>({ model, optimizer, loss, x, y, seed = key(1) }: StepOptions<P>): TrainingStep {
+export function trainingStep<P extends Tree>({
+  model,
+  optimizer,
+  loss,
+  x,
+  y,
+  seed = key(1),
+}: StepOptions<P>): TrainingStep {
   let params = model.init(seed);
   let state = optimizer.init(params);
   let last: tf.Scalar | undefined;

@@ -1,12 +1,14 @@
 // C (+)= alpha · op(A) · op(B): packed blocks through register tiles.
 // Every path adds up the depth in the same order (in blocks of KC, each from zero), so a row's bits do not depend on how
 // many rows there are, on the path or on the threads.
-import { packA, packB } from './pack';
+import { packA, packStrip } from './pack';
 import { bytes } from './prelude';
-import { MR, tile4, tile8 } from './tiles';
+import { MR, short8, tile4, tile8 } from './tiles';
 
-export const KC: i32 = 256;
-const MC: i32 = MR * 40;
+export const KC: i32 = 384;
+const MC: i32 = MR * 32;
+/** Columns that are packed at a time: whole cache lines of each row of B. */
+const NC: i32 = 64;
 
 /** Columns [n0, n1) and rows [m0, m1) of C; leading dimensions in elements. `work` needs GEMM_SCRATCH bytes. */
 export function gemm(
@@ -14,20 +16,23 @@ export function gemm(
   m0: i32, m1: i32, n0: i32, n1: i32, add: bool, work: usize,
 ): void {
   const panelB = work + bytes(MC * KC);
-  const edge = panelB + bytes(KC * 8);
+  const edge = panelB + bytes(KC * NC);
   if (k == 0 && !add) clear(c, ldc, m0, m1, n0, n1);
   for (let p = 0; p < k; p += KC) {
     const kc = min(KC, k - p);
     for (let i = m0; i < m1; i += MC) {
       const rows = min(MC, m1 - i);
       packA(ta, a, lda, i, i + rows, p, kc, alpha, work);
-      for (let j = n0; j < n1; j += 8) {
-        const columns = min(8, n1 - j);
-        const width = columns > 4 ? 8 : 4;
-        packB(tb, b, ldb, j, columns, width, p, kc, panelB);
-        panels(kc, work, panelB, width, c + (<usize>i * ldc + <usize>j) * 4, ldc << 2, rows, columns, add, edge);
+      for (let j = n0; j < n1; j += NC) {
+        const end = min(n1, j + NC);
+        packStrip(tb, b, ldb, j, end, p, kc, panelB);
+        let panel = panelB;
+        for (let q = j; q < end; q += 8) {
+          const columns = min(8, end - q), width = columns > 4 ? 8 : 4;
+          panels(kc, work, panel, width, c + (<usize>i * ldc + <usize>q) * 4, ldc << 2, rows, columns, add, edge);
+          panel += bytes(kc * 8);
+        }
       }
-      
     }
     add = true;
   }
@@ -39,11 +44,14 @@ export function panels(
 ): void {
   for (let i = 0; i < rows; i += MR) {
     const mr = min(MR, rows - i);
-    if (mr == MR && columns == width) {
-      if (width == 8) tile8(kc, a, b, c, ldc, add);
+    const short = mr <= 4 && width == 8;
+    if (columns == width && (mr == MR || (short && mr == 4))) {
+      if (short) short8(kc, a, b, c, ldc, add);
+      else if (width == 8) tile8(kc, a, b, c, ldc, add);
       else tile4(kc, a, b, c, ldc, add);
     } else {
-      if (width == 8) tile8(kc, a, b, edge, 32, false);
+      if (short) short8(kc, a, b, edge, 32, false);
+      else if (width == 8) tile8(kc, a, b, edge, 32, false);
       else tile4(kc, a, b, edge, 16, false);
       spill(edge, width, c, ldc, mr, columns, add);
     }
@@ -77,5 +85,5 @@ function clear(c: usize, ldc: usize, m0: i32, m1: i32, n0: i32, n1: i32): void {
 
 /** Scratch bytes that a thread needs for `gemm`. */
 export function gemmScratch(): i32 {
-  return (MC * KC + KC * 8 + MR * 8) * 4;
+  return (MC * KC + KC * NC + MR * 8) * 4;
 }

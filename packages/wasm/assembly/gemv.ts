@@ -2,7 +2,7 @@
 import { KC } from './gemm';
 import { bytes, madd } from './prelude';
 import {
-  dots1, dots2, dots3, dots4, stream1, stream2, stream3, stream4,
+  dots1, dots2, dots3, dots4, stream1, stream2, stream3,
 } from './tiles';
 
 /** Columns per pass: the partial sums of four rows stay in the first cache. */
@@ -27,7 +27,10 @@ export function gemv(
     }
     for (let p = 0; p < k; p += KC) {
       const kc = min(KC, k - p);
-      packFew(ta, a, lda, m, p, kc, alpha, packed);
+      if (m == 4 && !tb) {
+        packFew(ta, a, lda, 0, 2, p, kc, alpha, packed);
+        packFew(ta, a, lda, 2, 2, p, kc, alpha, packed + bytes(2 * kc));
+      } else packFew(ta, a, lda, 0, m, p, kc, alpha, packed);
       if (tb) stripT(m, kc, packed, b + (<usize>j * ldb + <usize>p) * 4, ldb << 2, n, sums, ldt, packed + bytes(KC * 4 + STRIP * 4));
       else {
         memory.fill(sums, 0, ldt * <usize>m);
@@ -39,11 +42,12 @@ export function gemv(
   }
 }
 
-/** alpha · A[0..m, p..p + kc) as [p][m]. */
-function packFew(ta: bool, a: usize, lda: usize, m: i32, p: i32, kc: i32, alpha: f32, dst: usize): void {
+/** alpha · A[from..from + m, p..p + kc) as [p][m]. */
+function packFew(ta: bool, a: usize, lda: usize, from: i32, m: i32, p: i32, kc: i32, alpha: f32, dst: usize): void {
   const ld = lda << 2;
   for (let r = 0; r < m; r++) {
-    let s = ta ? a + (<usize>p * lda + <usize>r) * 4 : a + <usize>r * ld + bytes(p);
+    const row = <usize>(from + r);
+    let s = ta ? a + (<usize>p * lda + row) * 4 : a + row * ld + bytes(p);
     const step = ta ? ld : 4;
     let d = dst + bytes(r);
     for (let q = 0; q < kc; q++) {
@@ -54,21 +58,27 @@ function packFew(ta: bool, a: usize, lda: usize, m: i32, p: i32, kc: i32, alpha:
   }
 }
 
-/** sums[m, n] += A · B over kc streamed rows of B. */
+/** sums[m, n] += A · B over kc streamed rows of B; four rows as two pairs, `a` then holding one pair after the other. */
 function strip(m: i32, kc: i32, a: usize, b: usize, ldb: usize, n: i32, sums: usize, ldt: usize): void {
-  const depth = m == 1 ? 8 : m == 2 ? 4 : m == 3 ? 3 : 2;
+  const depth = m == 1 ? 8 : m == 3 ? 3 : 4;
+  const together = min(m, m == 4 ? 2 : m);
+  const second = a + bytes(2 * kc);
   let p = 0;
   for (; p + depth <= kc; p += depth) {
-    if (m == 1) stream1(n, a, b, ldb, sums, ldt);
-    else if (m == 2) stream2(n, a, b, ldb, sums, ldt);
-    else if (m == 3) stream3(n, a, b, ldb, sums, ldt);
-    else stream4(n, a, b, ldb, sums, ldt);
-    a += bytes(depth * m);
+    const at = bytes(p * together);
+    if (m == 1) stream1(n, a + at, b, ldb, sums, ldt);
+    else if (m == 3) stream3(n, a + at, b, ldb, sums, ldt);
+    else {
+      stream2(n, a + at, b, ldb, sums, ldt);
+      if (m == 4) stream2(n, second + at, b, ldb, sums + ldt * 2, ldt);
+    }
     b += <usize>depth * ldb;
   }
   for (; p < kc; p++) {
-    for (let r = 0; r < m; r++) axpy(n, v128.load32_splat(a + bytes(r)), b, sums + <usize>r * ldt);
-    a += bytes(m);
+    for (let r = 0; r < m; r++) {
+      const at = (r < together ? a : second) + bytes(p * together + (r < together ? r : r - 2));
+      axpy(n, v128.load32_splat(at), b, sums + <usize>r * ldt);
+    }
     b += ldb;
   }
 }

@@ -134,6 +134,37 @@ export function packB(
   }
 }
 
+/** Packs columns [j, end) into panels of 8 (the last of 4 where that is enough), one after the other. */
+export function packStrip(
+  transposed: bool, b: usize, ldb: usize, j: i32, end: i32, p0: i32, kc: i32, dst: usize,
+): void {
+  if (!transposed && ((end - j) & 7) == 0) {
+    packLines(b + (<usize>p0 * ldb + <usize>j) * 4, ldb << 2, end - j, kc, dst);
+    return;
+  }
+  for (; j < end; j += 8) {
+    const columns = min(8, end - j);
+    packB(transposed, b, ldb, j, columns, columns > 4 ? 8 : 4, p0, kc, dst);
+    dst += bytes(kc * 8);
+  }
+}
+
+/** Row by row over several panels at once, so that every cache line is read once. `n` is a multiple of 8. */
+function packLines(src: usize, ld: usize, n: i32, kc: i32, dst: usize): void {
+  const step = bytes(kc * 8);
+  for (let p = 0; p < kc; p++) {
+    let d = dst + (<usize>p << 5);
+    let s = src;
+    for (let c = 0; c < n; c += 8) {
+      v128.store(d, v128.load(s));
+      v128.store(d, v128.load(s, 16), 16);
+      s += 32;
+      d += step;
+    }
+    src += ld;
+  }
+}
+
 /** B is stored N × K. */
 function packRowsB(src: usize, ld: usize, n: i32, width: i32, kc: i32, dst: usize): void {
   const step = bytes(width);

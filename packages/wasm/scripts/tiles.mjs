@@ -3,8 +3,8 @@
 const range = (n) => [...Array(n).keys()];
 const lines = (parts) => parts.flat(Number.POSITIVE_INFINITY).join('\n');
 
-/** One tile: `rows` × 4·`vectors` accumulators over packed panels; adds to C where `add`. */
-function tile(rows, vectors) {
+/** One tile: `rows` × 4·`vectors` accumulators over packed panels of `stride` rows; adds to C where `add`. */
+function tile(name, rows, vectors, stride) {
   const row = range(rows);
   const vec = range(vectors);
   const store = (value) =>
@@ -14,7 +14,7 @@ function tile(rows, vectors) {
     ]);
   return lines([
     `/** ${rows} × ${4 * vectors}: C (+)= A · B over k; ldc in bytes. */`,
-    `export function tile${4 * vectors}(k: i32, a: usize, b: usize, c: usize, ldc: usize, add: bool): void {`,
+    `export function ${name}(k: i32, a: usize, b: usize, c: usize, ldc: usize, add: bool): void {`,
     row.map((i) => vec.map((j) => `  let c${i}${j} = f32x4.splat(0);`)),
     '  while (k > 0) {',
     vec.map((j) => `    const b${j} = v128.load(b, ${16 * j});`),
@@ -22,7 +22,7 @@ function tile(rows, vectors) {
       `    const a${i} = v128.load32_splat(a, ${4 * i});`,
       vec.map((j) => `    c${i}${j} = madd(a${i}, b${j}, c${i}${j});`),
     ]),
-    `    a += ${4 * rows};`,
+    `    a += ${4 * stride};`,
     `    b += ${16 * vectors};`,
     '    k--;',
     '  }',
@@ -124,12 +124,15 @@ export function tiles({ relaxed }) {
     "import { madd } from './prelude';",
     "import { joinHigh, joinLow, unpackHigh, unpackLow } from './pack';",
     `export const MR: i32 = ${rows};`,
-    tile(rows, 2),
-    tile(rows, 1),
-    [1, 2, 3, 4].map((m) => [stream(m, STREAM_DEPTH[m]), dots(m)]),
+    tile('tile8', rows, 2, rows),
+    tile('tile4', rows, 1, rows),
+    // The last rows of a matrix: eight sums keep the multipliers as busy as more do.
+    tile('short8', 4, 2, rows),
+    [1, 2, 3].map((m) => stream(m, STREAM_DEPTH[m])),
+    [1, 2, 3, 4].map(dots),
     '',
   ]);
 }
 
 /** Rows of B taken at once per number of rows of A, so that splats, sums and one row fit the registers. */
-const STREAM_DEPTH = { 1: 8, 2: 4, 3: 3, 4: 2 };
+const STREAM_DEPTH = { 1: 8, 2: 4, 3: 3 };
