@@ -83,7 +83,7 @@ async function start({ threads = 'auto', relaxed = 'auto' }: TrainableOptions): 
     return active.report;
   }
   restore();
-  const { backend, memory, shared, reason } = await startBackend(threads !== 1);
+  const { backend, memory, shared, reason } = await startBackend();
   const [count, threadsReason] = chooseThreads(threads, shared, reason);
   const module = await loadKernels(useRelaxed, shared);
   const unguard = guardHeap(backend.wasm, memory);

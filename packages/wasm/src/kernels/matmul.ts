@@ -59,34 +59,43 @@ function pathOf(m: number, n: number, k: number): number {
 
 /** C (+)= act(alpha · op(A) · op(B) + bias), the product of all packages' dense work. */
 export function multiply(runtime: Runtime, product: Product): void {
-  const { transposeA, transposeB, m, n, k, a, b, c, batches = 1 } = product;
+  const { transposeA, transposeB, m, n, k, a, b, c, batches = 1, groups } = product;
   if (m * n * batches === 0) return;
-  const path = product.groups === undefined ? pathOf(m, n, k) : COLUMNS;
-  const table = product.groups === undefined ? 0 : runtime.table(product.groups);
+  const path = groups === undefined ? pathOf(m, n, k) : COLUMNS;
+  const table = groups === undefined ? 0 : runtime.table(groups);
   const units = Math.ceil((path === COLUMNS || path === FEW_ROWS ? n : m) / 16);
   const wanted = runtime.chunks(m * n * k * batches, Number.POSITIVE_INFINITY);
   const parts = batches >= wanted ? 1 : Math.max(1, Math.min(units, Math.ceil(wanted / batches)));
-  const chunks = parts === 1 ? Math.min(wanted, batches) : parts * batches;
   const flags = (transposeA ? 1 : 0) | (transposeB ? 2 : 0) | (product.add ? 4 : 0);
-  runtime.run(
-    Op.MatMul,
-    [
-      ...[flags, m, n, k, a, product.lda ?? (transposeA ? m : k), b, product.ldb ?? (transposeB ? k : n)],
-      ...[c, product.ldc ?? n, product.bias ?? 0, product.activation ?? 0, bits(product.activationParameter ?? 0)],
-      ...[
-        bits(product.alpha ?? 1),
-        batches,
-        product.strideA ?? m * k,
-        product.strideB ?? k * n,
-        m * n,
-        table,
-        path,
-        parts,
-      ],
-    ],
-    chunks,
-  );
+  const { lda = transposeA ? m : k, ldb = transposeB ? k : n, ldc = n, strideA = m * k, strideB = k * n } = product;
+  const { bias = 0, activation = 0, activationParameter = 0, alpha = 1 } = product;
+  ARGS[0] = flags;
+  ARGS[1] = m;
+  ARGS[2] = n;
+  ARGS[3] = k;
+  ARGS[4] = a;
+  ARGS[5] = lda;
+  ARGS[6] = b;
+  ARGS[7] = ldb;
+  ARGS[8] = c;
+  ARGS[9] = ldc;
+  ARGS[10] = bias;
+  ARGS[11] = activation;
+  ARGS[12] = activationParameter === 0 ? 0 : bits(activationParameter);
+  ARGS[13] = alpha === 1 ? ONE : bits(alpha);
+  ARGS[14] = batches;
+  ARGS[15] = strideA;
+  ARGS[16] = strideB;
+  ARGS[17] = m * n;
+  ARGS[18] = table;
+  ARGS[19] = path;
+  ARGS[20] = parts;
+  runtime.run(Op.MatMul, ARGS, parts === 1 ? Math.min(wanted, batches) : parts * batches);
 }
+
+/** One call at a time, so the arguments need not be allocated anew: small products are mostly overhead. */
+const ARGS = new Int32Array(21);
+const ONE = bits(1);
 
 /** Where each batch of a general broadcast lies, e.g. [2, 1] against [1, 3]. */
 function broadcastGroups(
@@ -126,6 +135,17 @@ interface MatMulOptions {
   readonly activationParameter?: number;
 }
 
+/** How many matrices each operand holds if all leading axes are equal, else -1. */
+function sameBatches(a: readonly number[], b: readonly number[]): number {
+  if (a.length !== b.length) return -1;
+  let count = 1;
+  for (let axis = 0; axis < a.length - 2; axis++) {
+    if (a[axis] !== b[axis]) return -1;
+    count *= a[axis]!;
+  }
+  return count;
+}
+
 /** tfjs's matmul of any rank, batch and transposition. */
 export function matMul(
   runtime: Runtime,
@@ -135,32 +155,51 @@ export function matMul(
   transposeB: boolean,
   { bias, activation = 0, activationParameter = 0 }: MatMulOptions = {},
 ): tf.TensorInfo {
-  const [a0, a1] = a.shape.slice(-2) as [number, number];
-  const [b0, b1] = b.shape.slice(-2) as [number, number];
-  const [m, k] = transposeA ? [a1, a0] : [a0, a1];
-  const [inner, n] = transposeB ? [b1, b0] : [b0, b1];
-  tf.util.assert(
-    k === inner,
-    () =>
+  const [rankA, rankB] = [a.shape.length, b.shape.length];
+  const [a0, a1] = [a.shape[rankA - 2]!, a.shape[rankA - 1]!];
+  const [b0, b1] = [b.shape[rankB - 2]!, b.shape[rankB - 1]!];
+  const m = transposeA ? a1 : a0;
+  const k = transposeA ? a0 : a1;
+  const n = transposeB ? b0 : b1;
+  if (k !== (transposeB ? b1 : b0)) {
+    throw new Error(
       `matMul: inner dimensions of [${a.shape}] and [${b.shape}] do not match (transposeA ${transposeA}, transposeB ${transposeB}).`,
-  );
-  const batchA = a.shape.slice(0, -2);
-  const batchB = b.shape.slice(0, -2);
-  const batch = tf.broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
-  const [countA, countB, batches] = [batchA, batchB, batch].map((shape) => tf.util.sizeFromShape(shape)) as [
-    number,
-    number,
-    number,
-  ];
-  const out = runtime.output([...batch, m, n]);
-  const shared = {
-    ...{ transposeA, transposeB, n, k, activation, activationParameter },
-    ...{
+    );
+  }
+  const biasAddress = bias === undefined ? 0 : runtime.address(bias);
+  const same = sameBatches(a.shape, b.shape);
+  if (same >= 0) {
+    const shape = a.shape.slice();
+    shape[rankA - 2] = m;
+    shape[rankA - 1] = n;
+    const out = runtime.output(shape);
+    // A plain literal: spreading objects would cost more than a small product.
+    multiply(runtime, {
+      transposeA,
+      transposeB,
+      m,
+      n,
+      k,
       a: runtime.address(a),
       b: runtime.address(b),
       c: runtime.address(out),
-      bias: bias ? runtime.address(bias) : 0,
-    },
+      bias: biasAddress,
+      activation,
+      activationParameter,
+      batches: same,
+    });
+    return out;
+  }
+  const batchA = a.shape.slice(0, -2);
+  const batchB = b.shape.slice(0, -2);
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(batchA, batchB);
+  const countA = tf.util.sizeFromShape(batchA);
+  const countB = tf.util.sizeFromShape(batchB);
+  const batches = tf.util.sizeFromShape(batch);
+  const out = runtime.output([...batch, m, n]);
+  const shared = {
+    ...{ transposeA, transposeB, n, k, activation, activationParameter, bias: biasAddress },
+    ...{ a: runtime.address(a), b: runtime.address(b), c: runtime.address(out) },
   };
   if (countB === 1 && !transposeA) {
     // One matrix for all batches: their rows are rows of one product.

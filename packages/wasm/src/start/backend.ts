@@ -76,19 +76,16 @@ function running(): WasmBackend | undefined {
 }
 
 /** Makes a wasm backend tfjs's current one: the running one if there is one, else a new one, shared where that is possible. */
-export async function startBackend(share: boolean): Promise<Attached> {
+export async function startBackend(): Promise<Attached> {
   await import('@tensorflow/tfjs-backend-wasm');
   const sharing = sharingAllowed();
   const existing = running();
   if (existing !== undefined) {
     const shared = isShared(memoryOf(existing));
-    if (shared || !share || !sharing.allowed || existing.numDataIds() > 0) {
+    if (shared || !sharing.allowed || existing.numDataIds() > 0) {
       await setBackend();
       const late = 'a backend with tensors was running already, and its memory is not shared';
-      return attach(
-        existing,
-        shared ? 'its memory was shared before' : sharing.allowed && share ? late : sharing.reason,
-      );
+      return attach(existing, shared ? 'its memory was shared before' : sharing.allowed ? late : sharing.reason);
     }
     // Nothing lives on it yet: start over with shared memory.
     const factory = tf.findBackendFactory('wasm');
@@ -96,11 +93,9 @@ export async function startBackend(share: boolean): Promise<Attached> {
     tf.registerBackend('wasm', factory, 2);
   }
   const listeners = processListeners();
-  const problem = share && sharing.allowed ? await withSharedMemory(setBackend) : await setBackend();
+  const problem = sharing.allowed ? await withSharedMemory(setBackend) : await setBackend();
   listeners.removeNew();
-  const reason = !sharing.allowed
-    ? sharing.reason
-    : (problem ?? (share ? sharing.reason : 'one thread needs no shared memory'));
+  const reason = sharing.allowed ? (problem ?? sharing.reason) : sharing.reason;
   return attach(running()!, reason);
 }
 

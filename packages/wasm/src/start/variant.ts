@@ -32,8 +32,18 @@ export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(probe);
 }
 
-/** Unpacks and compiles our kernels for a memory that is shared or not. */
-export async function loadKernels(relaxed: boolean, shared: boolean): Promise<WebAssembly.Module> {
+const compiled = new Map<string, Promise<WebAssembly.Module>>();
+
+/** Our kernels for a memory that is shared or not; compiled once, so that code which is warm stays warm. */
+export function loadKernels(relaxed: boolean, shared: boolean): Promise<WebAssembly.Module> {
+  const key = `${relaxed} ${shared}`;
+  const module = compiled.get(key) ?? compile(relaxed, shared);
+  compiled.set(key, module);
+  module.catch(() => compiled.delete(key));
+  return module;
+}
+
+async function compile(relaxed: boolean, shared: boolean): Promise<WebAssembly.Module> {
   const { default: text } = relaxed ? await import('../generated/relaxed.ts') : await import('../generated/plain.ts');
   const packed = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
