@@ -1,0 +1,45 @@
+// Gzipped size of every entry point without tfjs, as a bundler sees it; limits a little above what they are today.
+import { readdirSync, readFileSync } from 'node:fs';
+
+const limits = {
+  '@frugal/core-trainer': '34 kB',
+  '@frugal/core-trainer/layers': '14 kB',
+  '@frugal/core-trainer/node': '4 kB',
+  '@frugal/core-trainer/testing': '11 kB',
+  '@frugal/datasets': '9 kB',
+  '@frugal/datasets/node': '2.5 kB',
+  '@frugal/early-exit': '13 kB',
+  '@frugal/early-exit/testing': '1 kB',
+  '@frugal/forward-grad': '32 kB',
+  '@frugal/nn': '18 kB',
+  '@frugal/nn/layers': '11 kB',
+  '@frugal/tensor': '60 kB',
+  '@frugal/tensor/node': '15 kB',
+  '@frugal/wasm': '55 kB',
+};
+
+const ignore = [
+  '@tensorflow/tfjs-core',
+  '@tensorflow/tfjs-core/*',
+  '@tensorflow/tfjs-layers',
+  '@tensorflow/tfjs-backend-cpu',
+  '@tensorflow/tfjs-backend-wasm',
+  '@tensorflow/tfjs-backend-wasm/*',
+  'node:*',
+];
+
+const entries = readdirSync('packages').flatMap((folder) => {
+  const { name, exports } = JSON.parse(readFileSync(`packages/${folder}/package.json`, 'utf8'));
+  return Object.entries(exports)
+    .filter(([path]) => path !== './package.json')
+    .map(([path, target]) => ({ name: name + path.slice(1), path: `packages/${folder}/${target.default}` }));
+});
+
+const forgotten = entries.filter(({ name }) => limits[name] === undefined);
+if (forgotten.length > 0)
+  throw new Error(`.size-limit.js has no limit for ${forgotten.map(({ name }) => name).join(', ')}.`);
+
+export default [
+  { name: 'train, adamw, backprop, useBackend, meter', path: 'tests/size/loop.js', limit: '30 kB', gzip: true, ignore },
+  ...entries.map((entry) => ({ ...entry, limit: limits[entry.name], gzip: true, ignore })),
+];
