@@ -2,26 +2,16 @@ import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { Listener } from '@frugal/core-trainer';
 import { readMnist, readMobyDick } from '@frugal/datasets/node';
 import { FrugalError, useBackend } from '@frugal/tensor';
 import { type BackendName, backendByName, energyCounters } from '@frugal/tensor/node';
 import { type Example, type ExampleOptions, type Io, UsageError } from './index.ts';
+import { bar, lines } from './progress.ts';
 
 /** Backends are looked for among the packages of this folder. */
 const here = dirname(fileURLToPath(import.meta.url));
 
 const colours = { bright: 33, good: 32, bad: 31, faint: 2 } as const;
-
-const progress =
-  (print: (text: string) => void): Listener =>
-  async (events) => {
-    for await (const event of events) {
-      if (event.type === 'epoch') print(`epoch ${event.epoch}: loss ${event.loss.toFixed(4)}`);
-      if (event.type === 'evaluation')
-        print(`  ${JSON.stringify(event.metrics)} after ${(event.time / 1000).toFixed(1)} s`);
-    }
-  };
 
 /** A terminal, or a pipe: without colours and with one picture below the other. */
 function terminal(): Io {
@@ -36,7 +26,7 @@ function terminal(): Io {
     live: isTTY,
     ...(setup === undefined ? {} : { setupSeconds: Number(setup) }),
     energy: energyCounters(),
-    progress: () => progress(print),
+    progress: () => (isTTY ? bar : lines(print)),
     start: async (name) => useBackend(await backendByName(name as BackendName, here)),
     print,
     frame(text) {
