@@ -1,0 +1,1 @@
+export { type ForwardOptimizer, type ForwardOptimizerOptions, forwardOptimizer } from './forward-optimizer.ts';
