@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 
 const context = 64;
 const sizes = {
-  full: { steps: 2000, peak: 0.01, target: 1.95 },
+  full: { steps: 2000, peak: 0.01, target: 2 },
   quick: { steps: 300, peak: 0.012, target: 2.6 },
 };
 
