@@ -1,0 +1,16 @@
+export { applyBalanced, type Balanced, type BalanceLoss } from './apply-balanced.ts';
+export { balanceBias } from './balance.ts';
+export { type ExpertKind, type Experts, type ExpertsParams, stackedExperts } from './experts.ts';
+export { importanceLoss, loadLoss, switchLoss, zLoss } from './losses.ts';
+export { type RoutingMetrics, routerEntropy, routingMetrics } from './metrics.ts';
+export { type MoeLayer, type MoeOptions, type MoeParams, type MoeRun, moe, type RouteOptions } from './moe.ts';
+export { type Capacity, type DispatchPlan, type PlanDispatchOptions, planDispatch } from './plan.ts';
+export { type Plans, withPlans } from './plans.ts';
+export { type ModelRun, type RouteModelOptions, routeModel, runModel } from './route-model.ts';
+export type { Router, Selection, SelectOptions } from './router.ts';
+export { type DynamicKRouterOptions, type DynamicKRule, dynamicKRouter } from './routers/dynamic-k.ts';
+export { type ExpertChoiceRouterOptions, expertChoiceRouter } from './routers/expert-choice.ts';
+export { type NoisyRouterParams, type NoisyTopKRouterOptions, noisyTopKRouter } from './routers/noisy-top-k.ts';
+export type { LinearRouterParams, ScoreName } from './routers/scores.ts';
+export { type TopKRouterOptions, topKRouter } from './routers/top-k.ts';
+export type { Dispatch, GatedExpertsParams, PlainExpertsParams } from './sparse-experts.ts';

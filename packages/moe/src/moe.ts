@@ -1,0 +1,192 @@
+import { type Context, type DynamicRun, FrugalError, foldIn, type Module, type Tree } from '@frugal/tensor';
+import * as tf from '@tensorflow/tfjs-core';
+import { checkNumber } from './check.ts';
+import { type ExpertKind, type Experts, type ExpertsParams, stackedExperts } from './experts.ts';
+import { type Capacity, type DispatchPlan, planDispatch } from './plan.ts';
+import { findPlan, PlanNeeded } from './plans.ts';
+import type { Router, SelectOptions } from './router.ts';
+
+/** Parameters of `moe`; `shared` where there are shared experts. */
+export type MoeParams<R extends Tree = Tree> = {
+  readonly router: R;
+  readonly experts: ExpertsParams;
+  readonly shared?: ExpertsParams;
+};
+
+/** Options of `moe`. */
+export interface MoeOptions {
+  /** Default `'gelu'`. */
+  kind?: ExpertKind;
+  /** Experts that every token goes through (arXiv 2401.06066), run as one of `shared · hidden`. Default 0. */
+  shared?: number;
+  /** The largest number of tokens of an expert in training. Default none: dropless. */
+  capacity?: Capacity;
+  /** The same at inference. Default none. */
+  evalCapacity?: Capacity;
+}
+
+/** Options of `MoeLayer.route` and `MoeLayer.run`. */
+export interface RouteOptions extends SelectOptions {
+  /** The context that `apply` will get: with noise or jitter its key decides. Default inference. */
+  readonly ctx?: Context | undefined;
+}
+
+/** What a run of the layer gives: the cost is per token. */
+export interface MoeRun extends DynamicRun {
+  readonly plan: DispatchPlan;
+}
+
+/** A mixture of experts that runs what was chosen. */
+export interface MoeLayer<R extends Tree = Tree> extends Module<MoeParams<R>> {
+  readonly router: Router<R>;
+  readonly experts: Experts;
+  /** The shared expert. */
+  readonly shared: Experts | undefined;
+  /** Chooses: one awaited read of the logits. [T, dim] or [B, T, dim]. */
+  route(params: MoeParams<R>, x: tf.Tensor, options?: RouteOptions): Promise<DispatchPlan>;
+  /**
+   * The output by the plan of this place (`withPlans`); synchronous and differentiable. Taps see `….router`, the logits.
+   *
+   * @throws {FrugalError} `NO_PLAN` if the context has none, `BAD_PLAN` if it is for another number of tokens.
+   */
+  apply(params: MoeParams<R>, x: tf.Tensor, ctx?: Context): tf.Tensor;
+  /** Inference: routes and computes; nothing of an expert that was not chosen is read. */
+  run(params: MoeParams<R>, x: tf.Tensor, options?: RouteOptions): Promise<MoeRun>;
+  /** FLOPs of each token under a plan, as `run` spends them. */
+  cost(plan: DispatchPlan): number[];
+  /** Width of a token. */
+  readonly dim: number;
+}
+
+/**
+ * A mixture of experts in the place of a feed-forward network: y = Σ gate(e) · expert(e)(x) (+ shared(x)).
+ *
+ * [T, dim] → [T, dim] or [B, T, dim] → [B, T, dim]; all tokens of a call are routed together.
+ *
+ *     const plan = await layer.route(params, x);                              // on the host, outside of the gradient
+ *     const y = layer.apply(params, x, withPlans(new Map([['', plan]])));     // synchronous, differentiable
+ *     const { output, cost } = await layer.run(params, x);                    // both, for inference
+ *
+ * @param router Chooses; its width decides nothing here, its number of experts does.
+ * @param dim Width of a token.
+ * @param hidden Width of one expert.
+ * @throws {FrugalError} `INVALID_ARGUMENT`.
+ */
+export function moe<R extends Tree>(
+  router: Router<R>,
+  dim: number,
+  hidden: number,
+  options: MoeOptions = {},
+): MoeLayer<R> {
+  const { kind = 'gelu', shared = 0 } = options;
+  checkNumber('moe: shared', shared, { min: 0, integer: true });
+  const experts = stackedExperts(router.experts, dim, hidden, kind);
+  return moeOf(router, experts, {
+    ...options,
+    ...(shared > 0 && { always: stackedExperts(1, dim, shared * hidden, kind) }),
+  });
+}
+
+/** The layer for experts of any kind. */
+export function moeOf<R extends Tree>(
+  router: Router<R>,
+  experts: Experts,
+  options: Pick<MoeOptions, 'capacity' | 'evalCapacity'> & { always?: Experts } = {},
+): MoeLayer<R> {
+  const { always } = options;
+  const { dim } = experts;
+
+  const pair = experts.flopsPerPair + 2 * dim;
+  const flat = (x: tf.Tensor): tf.Tensor => {
+    if ((x.rank === 2 || x.rank === 3) && x.shape.at(-1) === dim && x.dtype === 'float32')
+      return tf.reshape(x, [-1, dim]);
+    throw new FrugalError(
+      'BAD_SHAPE',
+      `moe: x must be float32 [T, ${dim}] or [B, T, ${dim}], got ${x.dtype} [${x.shape}].`,
+    );
+  };
+  const plan = (logits: Float32Array, tokens: number, train: boolean, select: SelectOptions): DispatchPlan => {
+    const capacity = train ? options.capacity : options.evalCapacity;
+    return planDispatch(router.select(logits, tokens, select), { tokens, experts: router.experts, capacity });
+  };
+  const compute = (
+    params: MoeParams<R>,
+    x: tf.Tensor,
+    plan: DispatchPlan,
+    gates: Float32Array | tf.Tensor | undefined,
+  ): tf.Tensor => {
+    const chosen = experts.apply(params.experts, x, plan, gates);
+    if (always === undefined) return chosen;
+    const all = {
+      tokens: plan.tokens,
+      rows: Int32Array.from({ length: plan.tokens }, (_, t) => t),
+      ends: [plan.tokens],
+    };
+    return tf.add(chosen, always.apply(params.shared!, x, all));
+  };
+  const cost = (plan: DispatchPlan): number[] => {
+    // A shared expert is added to its token twice: into zeros, and to the chosen ones.
+    const fixed = router.flopsPerToken + (always === undefined ? 0 : always.flopsPerPair + 2 * dim);
+    const spent = new Array<number>(plan.tokens).fill(fixed);
+    for (const token of plan.rows) spent[token]! += pair;
+    return spent;
+  };
+
+  const layer: MoeLayer<R> = {
+    router,
+    experts,
+    shared: always,
+    dim,
+    cost,
+    init: (key) => ({
+      router: router.init(foldIn(key, 0)),
+      experts: experts.init(foldIn(key, 1)),
+      ...(always !== undefined && { shared: always.init(foldIn(key, 2)) }),
+    }),
+    async route(params, x, { ctx, ...select } = {}) {
+      const logits = tf.tidy(() => router.logits(params.router, flat(x), ctx));
+      const values = (await logits.data()) as Float32Array;
+      logits.dispose();
+      return plan(values, logits.shape[0]!, ctx?.train ?? false, select);
+    },
+    apply: (params, x, ctx) =>
+      tf.tidy(() => {
+        const tokens = flat(x);
+        const found = findPlan(ctx);
+        if (found.plan === undefined && !found.routing) throw noPlan(ctx);
+        const logits = router.logits(params.router, tokens, ctx);
+        if (found.plan === undefined) {
+          throw new PlanNeeded({
+            path: ctx?.path ?? '',
+            logits: tf.keep(tf.clone(logits)),
+            pairFlops: pair,
+            plan: (values, select) => plan(values, logits.shape[0]!, ctx?.train ?? false, select),
+          });
+        }
+        checkPlan(found.plan, tokens.shape[0]!, router.experts);
+        ctx?.taps?.set(ctx.path ? `${ctx.path}.router` : 'router', logits);
+        // Gates as a tensor even where no tape is open: forward mode differentiates what runs, and host numbers are constants.
+        return tf.reshape(compute(params, tokens, found.plan, router.gates(logits, found.plan)), x.shape);
+      }),
+    async run(params, x, options = {}) {
+      const plan = await layer.route(params, x, options);
+      const output = tf.tidy(() => tf.reshape(compute(params, flat(x), plan, plan.gates), x.shape));
+      return { output, cost: cost(plan), plan };
+    },
+  };
+  return layer;
+}
+
+function noPlan(ctx: Context | undefined): FrugalError {
+  const where = ctx?.path ? ` at '${ctx.path}'` : '';
+  return new FrugalError(
+    'NO_PLAN',
+    `moe${where}: no plan. Route first (layer.route, routeModel) and apply under withPlans, or use layer.run.`,
+  );
+}
+
+function checkPlan(plan: DispatchPlan, tokens: number, experts: number): void {
+  if (plan.tokens === tokens && plan.experts === experts) return;
+  const [got, wanted] = [`${plan.tokens} tokens and ${plan.experts} experts`, `${tokens} and ${experts}`];
+  throw new FrugalError('BAD_PLAN', `moe: the plan is for ${got}, the input has ${wanted}. Route this batch.`);
+}
