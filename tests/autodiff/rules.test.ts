@@ -1,4 +1,4 @@
-import { jvp, jvpMany, vjp } from '@frugal/tensor';
+import { interpret, jvp, jvpMany, type KernelHandler, vjp } from '@frugal/tensor';
 import { describeEachBackend } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it, type TestContext } from 'vitest';
@@ -27,14 +27,18 @@ const listed =
   (sample: Sample) =>
   (...xs: tf.Tensor[]): tf.Tensor[] => [...results(sample.program, xs)];
 
+function missingKernel(error: unknown): string | undefined {
+  return /Kernel '(\w+)' not registered/.exec((error as Error).message)?.[1];
+}
+
 /** Skips, and says so, where the backend lacks a kernel. */
 async function orSkip(context: TestContext, body: () => Promise<void>): Promise<void> {
   try {
     await body();
   } catch (error) {
-    const missing = /Kernel '(\w+)' not registered/.exec((error as Error).message);
-    if (missing === null) throw error;
-    context.skip(`${tf.getBackend()} has no kernel ${missing[1]}`);
+    const missing = missingKernel(error);
+    if (missing === undefined) throw error;
+    context.skip(`${tf.getBackend()} has no kernel ${missing}`);
   }
 }
 
@@ -103,7 +107,36 @@ describe('JVP rules in float64', () => {
   });
 });
 
+/** The kernels that a case says to run, the backend has, and no sample of it ran. */
+function missed(test: Case): string[] {
+  const seen = new Set<string>();
+  const recorder: KernelHandler = {
+    kernel(name, inputs, attrs, next) {
+      seen.add(name);
+      return next(name, inputs, attrs);
+    },
+  };
+  for (const sample of samplesOf(test, runs)) {
+    try {
+      tf.tidy(() => {
+        const xs = tensors(sample, sample.primals);
+        interpret(recorder, () => void results(sample.program, xs));
+      });
+    } catch (error) {
+      if (missingKernel(error) !== undefined) return [];
+      throw error;
+    }
+  }
+  return test.kernels.filter((kernel) => tf.getKernel(kernel, tf.getBackend()) != null && !seen.has(kernel));
+}
+
 describeEachBackend('JVP rules', (backend) => {
+  it('are run by the cases that say so', () => {
+    const able = cases.filter((test) => test.faulty?.[backend] === undefined);
+    const found = able.map((test) => [test.name, ...missed(test)]).filter((list) => list.length > 1);
+    expect(found).toEqual([]);
+  });
+
   for (const test of cases) {
     const fault = test.faulty?.[backend];
     const each = (what: string, body: (test: Case) => Promise<void>, reason = fault): void =>

@@ -3,18 +3,33 @@ export type {
   CustomJvpRule,
   JacfwdOptions,
   JvpCall,
+  JvpCoverage,
   JvpOptions,
   JvpRule,
   KernelTensors,
   Linearized,
   Pullback,
   RegisterJvpOptions,
+  RuleKind,
   Tangent,
   TangentResult,
   TangentTree,
   ValueAndGradOptions,
 } from './autodiff/index.ts';
-export { hvp, isTapeOpen, jvp, jvpMany, NoJvpRuleError, registerJvp, valueAndGrad, vjp } from './autodiff/index.ts';
+export {
+  customJvp,
+  hvp,
+  isTapeOpen,
+  jacfwd,
+  jvp,
+  jvpMany,
+  linearize,
+  listJvpRules,
+  NoJvpRuleError,
+  registerJvp,
+  valueAndGrad,
+  vjp,
+} from './autodiff/index.ts';
 export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } from './backend/index.ts';
 export { FrugalError } from './errors.ts';
 export type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './interpret/index.ts';

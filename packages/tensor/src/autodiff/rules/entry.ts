@@ -15,7 +15,7 @@ export interface RuleEntry {
 
 export type RuleTable = Readonly<Record<string, RuleEntry>>;
 
-/** The same entry for several kernels. */
-export function each(kernels: readonly string[], entry: RuleEntry): RuleTable {
-  return Object.fromEntries(kernels.map((kernel) => [kernel, entry]));
+/** The same value for several kernels. */
+export function each<T>(kernels: readonly string[], value: T): Readonly<Record<string, T>> {
+  return Object.fromEntries(kernels.map((kernel) => [kernel, value]));
 }

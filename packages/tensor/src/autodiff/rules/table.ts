@@ -1,8 +1,9 @@
 import { FrugalError } from '../../errors.ts';
 import type { JvpRule } from '../jvp-call.ts';
+import { absentRules } from './absent.ts';
 import { binaryRules } from './binary.ts';
 import { elementwiseRules } from './elementwise.ts';
-import type { RuleEntry, RuleTable } from './entry.ts';
+import type { RuleEntry, RuleKind, RuleTable } from './entry.ts';
 import { frugalRules } from './frugal.ts';
 import { fusedRules } from './fused.ts';
 import { imageRules } from './images.ts';
@@ -68,6 +69,27 @@ export function findRule(kernel: string): RuleEntry | undefined {
   return registered.get(kernel) ?? (Object.hasOwn(jvpRules, kernel) ? jvpRules[kernel] : undefined);
 }
 
+/** What `jvp` knows of a kernel. */
+export interface JvpCoverage {
+  readonly kernel: string;
+  /** How its rule works; undefined if there is none. */
+  readonly kind: RuleKind | undefined;
+  /** Whether `jvpMany` takes all directions at once; otherwise the rule is called once for each. */
+  readonly many: boolean;
+  /** What to know of the rule, or why there is none. */
+  readonly note: string | undefined;
+}
+
+/** The kernels that `jvp` knows: those with rules, registered ones too, and those without and why, by name. */
+export function listJvpRules(): JvpCoverage[] {
+  const present = { ...jvpRules, ...Object.fromEntries(registered) };
+  const covered = Object.entries(present).map(([kernel, { kind, many, note }]) => ({ kernel, kind, many, note }));
+  const without = Object.entries(absentRules)
+    .filter(([kernel]) => !Object.hasOwn(present, kernel))
+    .map(([kernel, note]) => ({ kernel, kind: undefined, many: false, note }));
+  return [...covered, ...without].sort((a, b) => (a.kernel < b.kernel ? -1 : 1));
+}
+
 /** A kernel ran on an input that has a tangent, and nothing says what its derivative is. */
 export class NoJvpRuleError extends FrugalError {
   readonly kernel: string;
@@ -75,8 +97,8 @@ export class NoJvpRuleError extends FrugalError {
   constructor(kernel: string) {
     super(
       'NO_JVP_RULE',
-      `jvp: kernel '${kernel}' has no rule. Register one with registerJvp('${kernel}', rule), ` +
-        'or keep the kernel away from the inputs that are differentiated.',
+      `jvp: kernel '${kernel}' has no rule${Object.hasOwn(absentRules, kernel) ? ` (${absentRules[kernel]})` : ''}. ` +
+        `Register one with registerJvp('${kernel}', rule), or keep the kernel away from the inputs that are differentiated.`,
     );
     this.kernel = kernel;
   }
