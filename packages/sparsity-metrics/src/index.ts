@@ -1,0 +1,17 @@
+export { rectifierOf } from './activations/kernels.ts';
+export { createProbe, type Probe, type ProbeOptions, probeActivations } from './activations/probe.ts';
+export type { ActivationReport, LayerActivity } from './activations/report.ts';
+export type { Amount } from './masks/amount.ts';
+export { keepPruned } from './masks/keep-pruned.ts';
+export {
+  applyMasks,
+  type Masks,
+  type ParameterSparsity,
+  type Prunable,
+  type WeightSparsity,
+  weightSparsity,
+  weightsOnly,
+} from './masks/masks.ts';
+export { magnitudeMasks, type PruneOptions, pruneByScores, randomMasks, snipMasks } from './masks/prune.ts';
+export { type LayerWork, type RemainingWork, remainingWork } from './masks/remaining.ts';
+export { type CubicSparsityOptions, cubicSparsity, geometricSparsity } from './masks/schedule.ts';
