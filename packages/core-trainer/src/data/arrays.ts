@@ -43,15 +43,36 @@ function toRows(name: string, column: Column): Rows {
   return { values, shape, dtype: 'float32', width };
 }
 
-function gather({ values, width }: Rows, start: number, end: number, order: Uint32Array | undefined): Values {
-  if (order === undefined) return values.slice(start * width, end * width);
-  const out = new (values.constructor as new (length: number) => Values)((end - start) * width);
+function gather({ values, width }: Rows, start: number, end: number, order: Uint32Array, out: Values): Values {
   for (let i = start, at = 0; i < end; i++, at += width) {
     const row = order[i]! * width;
     if (width === 1) out[at] = values[row]!;
     else out.set(values.subarray(row, row + width), at);
   }
   return out;
+}
+
+/** Backends that copy numbers at once when a tensor is made of them; others keep the array. */
+const COPYING: readonly string[] = ['wasm'];
+
+/** Makes the batches of one column. A fresh array for each costs as much as filling it, so it is used again where it may. */
+function batcher(column: Rows): (start: number, end: number, order: Uint32Array | undefined) => tf.Tensor {
+  let spare: Values | undefined;
+  const { values, shape, dtype, width } = column;
+  return (start, end, order) => {
+    const batchShape = [end - start, ...shape];
+    // A view of consecutive rows is enough for those who copy.
+    const copying = COPYING.includes(tf.getBackend());
+    if (order === undefined) {
+      const rows = values.subarray(start * width, end * width);
+      return tf.tensor(copying ? rows : rows.slice(), batchShape, dtype);
+    }
+    const length = (end - start) * width;
+    const make = (): Values => new (values.constructor as new (length: number) => Values)(length);
+    if (!copying) return tf.tensor(gather(column, start, end, order, make()), batchShape, dtype);
+    if (spare?.length !== length) spare = make();
+    return tf.tensor(gather(column, start, end, order, spare), batchShape, dtype);
+  };
 }
 
 /**
@@ -77,11 +98,9 @@ export function fromArrays<C extends Readonly<Record<string, Column>>>(
       `columns must have the same whole number of examples, got ${sizes.join(', ')}. Check each column's shape.`,
     );
   }
+  const batchers = rows.map(([name, column]) => [name, batcher(column)] as const);
   return rowDataset(size, options, (start, end, order) => {
-    const parts = rows.map(([name, column]) => [
-      name,
-      tf.tensor(gather(column, start, end, order), [end - start, ...column.shape], column.dtype),
-    ]);
+    const parts = batchers.map(([name, batch]) => [name, batch(start, end, order)]);
     return Object.fromEntries(parts) as { [Name in keyof C]: tf.Tensor };
   });
 }

@@ -1,4 +1,4 @@
-import { type Dataset, FrugalError, type Tree, treeEntries, treeMap } from '@frugal/tensor';
+import { type Dataset, FrugalError, gatherRows, type Tree, treeEntries, treeUnflatten } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { type BatchOptions, rowDataset } from './rows.ts';
 
@@ -22,15 +22,19 @@ export function fromTensors<T extends Tree>(examples: T, options: BatchOptions):
       `examples: '${path}' has shape [${leaf.shape}], '${leaves[0]![0]}' has ${size} rows. The first axis must be equal.`,
     );
   }
-  return rowDataset(
-    size,
-    options,
-    (start, end, order) =>
-      tf.tidy(() => {
-        const rows = order && tf.tensor1d(Int32Array.from(order.subarray(start, end)), 'int32');
-        const take = (leaf: tf.Tensor): tf.Tensor =>
-          rows === undefined ? tf.slice(leaf, start, end - start) : tf.gather(leaf, rows);
-        return treeMap(take, examples as Tree) as tf.TensorContainer;
-      }) as T,
-  );
+  return rowDataset(size, options, (start, end, order) => {
+    const rows = order && Int32Array.from(order.subarray(start, end));
+    return treeUnflatten(
+      examples as Tree,
+      leaves.map(([, leaf]) => (rows === undefined ? tf.slice(leaf, start, end - start) : take(leaf, rows))),
+    ) as T;
+  });
+}
+
+function take(leaf: tf.Tensor, rows: Int32Array): tf.Tensor {
+  if (leaf.dtype === 'float32') return gatherRows(leaf, rows);
+  const indices = tf.tensor1d(rows, 'int32');
+  const taken = tf.gather(leaf, indices);
+  indices.dispose();
+  return taken;
 }

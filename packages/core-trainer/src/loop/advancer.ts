@@ -79,9 +79,8 @@ export class Advancer<P extends Tree, B> {
   }
 
   /** Makes a step with a batch, which it frees. */
-  async advance(batch: B): Promise<void> {
-    if (this.#readEvery === 1) await this.#checkedStep(batch);
-    else await this.#blindStep(batch);
+  advance(batch: B): Promise<void> {
+    return this.#readEvery === 1 ? this.#checkedStep(batch) : this.#blindStep(batch);
   }
 
   /** The loss stays on the device for now. */

@@ -5,7 +5,7 @@ import type { StepRecord } from './advancer.ts';
 import type { EventChannel } from './channel.ts';
 import type { Hook, LiveRun } from './hook.ts';
 
-/** An event without its time, which the reporter adds. */
+/** A fresh event without its time, which the reporter adds to it. */
 export type Timeless = Event extends infer E ? (E extends Event ? Omit<E, 'time'> : never) : never;
 
 /** A cost as the metrics of an event. */
@@ -14,7 +14,7 @@ export function costMetrics({ flops, bytes, peakBytes, ms, energy }: Cost): Reco
   return { flops, bytes, peakBytes, seconds: ms / 1000, wattHours, gramsCO2 };
 }
 
-function numbers(aux: StepRecord['aux'] = {}): Record<string, number> {
+function numbers(aux: NonNullable<StepRecord['aux']>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(aux).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
   );
@@ -49,14 +49,14 @@ export class Reporter {
   readonly #hooks: readonly Hook[];
   readonly #live: LiveRun;
   readonly #meter: Meter | undefined;
-  readonly #hyperparams: (step: number) => Readonly<Record<string, number>>;
+  readonly #hyperparams: (step: number) => Record<string, number>;
 
   constructor(parts: {
     channel: EventChannel;
     hooks: readonly Hook[];
     live: LiveRun;
     meter: Meter | undefined;
-    hyperparams: ((step: number) => Readonly<Record<string, number>>) | undefined;
+    hyperparams: ((step: number) => Record<string, number>) | undefined;
   }) {
     this.#channel = parts.channel;
     this.#hooks = parts.hooks;
@@ -67,7 +67,7 @@ export class Reporter {
 
   /** Tells everybody at once; what hooks still have to do is awaited in `settled`. */
   emit(event: Timeless): void {
-    const timed = { ...event, time: performance.now() - this.#started } as Event;
+    const timed: Event = Object.assign(event, { time: performance.now() - this.#started });
     this.#channel.push(timed);
     for (const hook of this.#hooks) {
       const doing = hook.onEvent(timed, this.#live);
@@ -87,7 +87,8 @@ export class Reporter {
   step({ step, loss, examples, aux }: StepRecord, epoch: number): void {
     this.#lossSum += loss * examples;
     this.#examples += examples;
-    const metrics = { ...this.#hyperparams(step - 1), ...numbers(aux) };
+    const hyperparams = this.#hyperparams(step - 1);
+    const metrics = aux === undefined ? hyperparams : { ...hyperparams, ...numbers(aux) };
     this.emit({ type: 'step', step, epoch, loss, examples, metrics });
   }
 

@@ -55,7 +55,7 @@ export class TrainingRun<P extends Tree, B> {
       hooks: options.hooks ?? [],
       live: this.#live(),
       meter: options.meter,
-      hyperparams: hyperparams && ((step) => hyperparams(step)),
+      hyperparams: hyperparams && ((step) => ({ ...hyperparams(step) })),
     });
   }
 
@@ -194,7 +194,8 @@ export class TrainingRun<P extends Tree, B> {
         if (done === true) return this.#endOfData();
         await this.#advancer.advance(this.#task.prepare(value));
         this.#batch++;
-        await this.#afterStep();
+        const more = this.#afterStep();
+        if (more !== undefined) await more;
       }
       return this.#complete;
     } finally {
@@ -216,18 +217,23 @@ export class TrainingRun<P extends Tree, B> {
     );
   }
 
-  async #afterStep(): Promise<void> {
+  /** What is due after a step; nothing to wait for after most of them. */
+  #afterStep(): Promise<void> | undefined {
     const { checkpoint } = this.#options;
     const step = this.#made;
     const evaluates = this.#evaluate !== undefined && stepDue(this.#evaluate, step);
+    const saves = checkpoint !== undefined && stepDue(checkpoint, step);
+    if (evaluates || saves) return this.#interrupt(evaluates, saves);
+    return this.#reporter.busy ? this.#reporter.settled().then(this.#pause) : this.#pause();
+  }
+
+  async #interrupt(evaluates: boolean, saves: boolean): Promise<void> {
+    const { checkpoint } = this.#options;
     const savesEpoch = this.#complete && checkpoint !== undefined && epochDue(checkpoint, this.#epoch + 1);
-    const saves = checkpoint !== undefined && stepDue(checkpoint, step) && !savesEpoch;
-    if (evaluates || saves) await this.#settle();
+    await this.#settle();
     if (evaluates) await this.#runEvaluation();
-    if (saves) await this.#save();
-    if (this.#reporter.busy) await this.#reporter.settled();
-    const pause = this.#pause();
-    if (pause !== undefined) await pause;
+    if (saves && !savesEpoch) await this.#save();
+    await this.#pause();
   }
 
   async #endEpoch(): Promise<void> {

@@ -6,9 +6,9 @@ import {
   type Key,
   type LossFunction,
   type Meter,
-  split,
   type Tree,
   treeDispose,
+  type UpdateExtra,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { takeStep } from '../transforms/index.ts';
@@ -40,30 +40,40 @@ export class Stepper<P extends Tree, B> {
     return this.#meter === undefined ? f() : this.#meter.run(f);
   }
 
-  #keys(step: number): [gradient: Key, update: Key] {
-    return split(foldIn(this.#key, step));
+  /** Of a step: of its gradient (0) and of its update (1). */
+  #keyOf(step: number, use: 0 | 1): Key {
+    return foldIn(this.#key, 2 * step + use);
   }
 
   /** The loss and the gradient on a batch; module state moves on. The caller owns the estimate. */
   estimate({ params, state, step }: Progress<P>, batch: B): Estimate {
-    const [key] = this.#keys(step);
+    const key = this.#keyOf(step, 0);
     return this.#metered(() => this.#estimator(this.#loss, params, batch, key, { train: true, state }));
   }
 
   /** Updates the parameters; the estimate and the batch stay. */
   apply(progress: Progress<P>, batch: B, { loss, grads }: Estimate): void {
     const { params, optimizer, state, step } = progress;
-    const [gradientKey, key] = this.#keys(step);
+    const gradientKey = (): Key => this.#keyOf(step, 0);
+    const updateKey = (): Key => this.#keyOf(step, 1);
     const evaluate = (at: Tree): tf.Scalar => {
       const scratch = state.clone();
-      const ctx = { train: true, key: gradientKey, state: scratch };
+      const ctx = { train: true, key: gradientKey(), state: scratch };
       try {
         return tf.tidy(() => tf.mean(this.#loss(at as P, batch, ctx)));
       } finally {
         scratch.dispose();
       }
     };
-    const extra = { step, loss, key, evaluate };
+    const extra: UpdateExtra = {
+      step,
+      loss,
+      // Made when asked for: few optimizers draw numbers.
+      get key() {
+        return updateKey();
+      },
+      evaluate,
+    };
     const [moved, next] = this.#metered(() => takeStep(this.#optimizer, grads, optimizer, params, extra));
     progress.params = moved;
     progress.optimizer = next;

@@ -49,13 +49,13 @@ export function resolveTask<P extends Tree, B>(
   return {
     init: (key) => model.init(key),
     prepare(batch) {
-      let kept = new Set<unknown>();
+      let kept: readonly unknown[] = [];
       try {
         const examples = tf.tidy(() => objective.examples(batch as B & Tree) as tf.TensorContainer);
-        kept = new Set<unknown>(treeLeaves(examples as Tree));
+        kept = treeLeaves(examples as Tree);
         return examples;
       } finally {
-        for (const leaf of treeLeaves(batch as Tree)) if (!kept.has(leaf)) leaf.dispose();
+        for (const leaf of treeLeaves(batch as Tree)) if (!kept.includes(leaf)) leaf.dispose();
       }
     },
     loss: lossFunction(task.model, objective.loss) as LossFunction<P, unknown>,

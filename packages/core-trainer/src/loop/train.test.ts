@@ -41,7 +41,7 @@ describeEachBackend('train', () => {
       let step = 0;
       for (const epoch of [0, 1]) {
         for await (const batch of data.batches({ key: dataKey, epoch })) {
-          const [gradientKey, updateKey] = split(foldIn(steps, step));
+          const [gradientKey, updateKey] = [foldIn(steps, 2 * step), foldIn(steps, 2 * step + 1)];
           const { loss, grads } = backprop()(noisyNet.loss, params, batch, gradientKey, { train: true, state });
           [params, slots] = takeStep(optimizer, grads, slots as never, params, { step, loss, key: updateKey });
           tf.dispose([loss, grads, batch] as tf.TensorContainer);
