@@ -1,3 +1,4 @@
+export { activityPerturbation } from './activity/activity-perturbation.ts';
 export {
   cosineSimilarity,
   type DiagnoseOptions,

@@ -48,6 +48,11 @@ export class ActivityTangent implements StructuredTangent {
     );
   }
 
+  /** Whether the weight took part in anything. */
+  get used(): boolean {
+    return this.#seen.length > 0;
+  }
+
   /** Writes a product down; returns its tangent. */
   #record(x: tf.Tensor2D): tf.Tensor2D {
     const rows = x.shape[0];
