@@ -93,8 +93,8 @@ function layerGradients(layer: WeightedLayer, tangent: ActivityTangent, scalars:
       `The layer of '${path}' has ${u.shape[0]} rows for a batch of ${batch}; it needs as many for each example.`,
     );
   }
-  const perExample = tf.mul(tf.reshape(u, [batch, -1]), tf.reshape(scalars, [batch, 1]));
+  const perExample = tf.mul(tf.reshape(u, [batch, -1]), tf.mul(tf.reshape(scalars, [batch, 1]), 1 / batch));
   const g = tf.reshape(perExample, u.shape) as tf.Tensor2D;
-  at[weight] = weightGradient(x, g, at[weight]!.shape, 1 / batch);
-  if (bias !== undefined) at[bias] = tf.mul(tf.sum(g, 0), 1 / batch);
+  at[weight] = weightGradient(x, g, at[weight]!.shape);
+  if (bias !== undefined) at[bias] = tf.sum(g, 0);
 }

@@ -15,6 +15,7 @@ import {
   treeUnflatten,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
+import { outer } from '../activity/activity-tangent.ts';
 import { checkStages, initHeads, type LocalParams, outputWeight } from './heads.ts';
 import { crossEntropyLoss, type OutputLoss } from './output-loss.ts';
 import { exactSignal, greedySignal, type Head, unitRows } from './signal.ts';
@@ -96,6 +97,9 @@ export function localLearning<P extends Tree, B = { x: tf.Tensor; y: tf.Tensor }
     const passes: StagePass[] = [];
     const y = targets(batch);
     const noise = foldIn(key, NOISE);
+    const share = 1 / y.shape[0]!;
+    const slope = (outputs: tf.Tensor): tf.Tensor2D =>
+      tf.mul(output.slope(outputs as tf.Tensor2D, y), share) as tf.Tensor2D;
     const ones = (rows: number, columns: number): tf.Tensor => tf.ones([rows, columns]);
     const run = (i: number, x: tf.Tensor): StagePass => {
       const signs = (rows: number, columns: number): tf.Tensor => randomSigns(foldIn(noise, i), [rows, columns]);
@@ -122,7 +126,7 @@ export function localLearning<P extends Tree, B = { x: tf.Tensor; y: tf.Tensor }
       const guess = unitRows(local);
       const along = tf.reshape(tf.mul(guess, pass.dh), pass.h.shape);
       const [, s] = jvp(rest(i), [pass.h], [along]);
-      pass.addGradients(tf.mul(guess, tf.reshape(s, [-1, 1])) as tf.Tensor2D, gradients);
+      pass.addGradients(tf.mul(guess, tf.mul(tf.reshape(s, [-1, 1]), share)) as tf.Tensor2D, gradients);
     };
     try {
       let h = input(batch);
@@ -137,12 +141,12 @@ export function localLearning<P extends Tree, B = { x: tf.Tensor; y: tf.Tensor }
         hidden.push(pass);
         if (i === last - 1) break; // its head is the output stage
         const head = params.heads[i]!;
-        const e = output.slope(tf.add(tf.matMul(pass.flat, head.weight), head.bias) as tf.Tensor2D, y);
+        const e = slope(tf.add(tf.matMul(pass.flat, head.weight), head.bias));
         learn(pass, i, head.weight, e);
         addHeadGradients(head, pass.flat, e, gradients);
       }
       const out = run(last, h);
-      const e = output.slope(out.h as tf.Tensor2D, y);
+      const e = slope(out.h);
       const top = hidden[last - 1];
       if (top !== undefined) learn(top, last - 1, outputWeight(model, params.model), e);
       out.addGradients(e, gradients);
@@ -181,7 +185,6 @@ export function localLearning<P extends Tree, B = { x: tf.Tensor; y: tf.Tensor }
 }
 
 function addHeadGradients(head: Head, h: tf.Tensor2D, e: tf.Tensor2D, gradients: LeafGradients): void {
-  const factor = 1 / e.shape[0];
-  gradients.set(head.weight, tf.mul(tf.matMul(tf.transpose(h), e), factor));
-  gradients.set(head.bias, tf.mul(tf.sum(e, 0), factor));
+  gradients.set(head.weight, outer(h, e));
+  gradients.set(head.bias, tf.sum(e, 0));
 }

@@ -16,27 +16,21 @@ export function greedySignal(pass: StagePass, head: tf.Tensor2D, e: tf.Tensor2D,
     const [batch, units] = pass.dh.shape;
     const groups = Math.ceil(units / groupSize);
     const padding = groups * groupSize - units;
-    const padded = (x: tf.Tensor2D): tf.Tensor2D =>
-      padding === 0
-        ? x
-        : tf.pad(x, [
-            [0, 0],
-            [0, padding],
-          ]);
-    const rows =
-      padding === 0
-        ? head
-        : (tf.pad(head, [
-            [0, padding],
-            [0, 0],
-          ]) as tf.Tensor2D);
-    const byGroup = tf.transpose(tf.reshape(padded(pass.dh), [batch, groups, groupSize]), [1, 0, 2]);
-    const t = tf.matMul(byGroup, tf.reshape(rows, [groups, groupSize, -1])); // [G, B, C]
-    const s = tf.transpose(tf.sum(tf.mul(t, tf.expandDims(e, 0)), 2)); // [B, G]
-    const moving = tf.mul(pass.u, tf.cast(tf.notEqual(pass.dh, 0), 'float32')) as tf.Tensor2D;
-    const g = tf.mul(tf.reshape(padded(moving), [batch, groups, groupSize]), tf.expandDims(s, 2));
-    const flat = tf.reshape(g, [batch, groups * groupSize]) as tf.Tensor2D;
-    return padding === 0 ? flat : tf.slice(flat, [0, 0], [batch, units]);
+    const grouped = (x: tf.Tensor): tf.Tensor => {
+      const whole =
+        padding === 0
+          ? x
+          : tf.pad(x as tf.Tensor2D, [
+              [0, 0],
+              [0, padding],
+            ]);
+      return tf.reshape(whole, [batch, groups, groupSize]);
+    };
+    // s = Σ_j ḣ_j (H_j · e), summed over the classes first: t, which is larger, is never written.
+    const s = tf.sum(grouped(tf.mul(pass.dh, tf.matMul(e, tf.transpose(head)))), 2, true);
+    const moving = tf.mul(pass.u, tf.cast(tf.notEqual(pass.dh, 0), 'float32'));
+    const g = tf.reshape(tf.mul(grouped(moving), s), [batch, groups * groupSize]) as tf.Tensor2D;
+    return padding === 0 ? g : tf.slice(g, [0, 0], [batch, units]);
   });
 }
 

@@ -56,13 +56,12 @@ export class StagePass {
     return tf.reshape(this.h, this.dh.shape);
   }
 
-  /** Writes down the mean gradient that follows from `g` [B, units], the estimated ∂loss/∂pre-activation per example. */
+  /** Writes down the gradients that follow from `g` [B, units], each example's share of ∂(mean loss)/∂pre-activation. */
   addGradients(g: tf.Tensor2D, gradients: LeafGradients): void {
     const { x, u } = this.activity;
-    const rows = tf.reshape(g, u.shape);
-    const factor = 1 / g.shape[0];
-    gradients.set(this.#weight, weightGradient(x, rows as tf.Tensor2D, this.#weight.shape, factor));
-    if (this.#bias !== undefined) gradients.set(this.#bias, tf.mul(tf.sum(rows, 0), factor));
+    const rows = tf.reshape(g, u.shape) as tf.Tensor2D;
+    gradients.set(this.#weight, weightGradient(x, rows, this.#weight.shape));
+    if (this.#bias !== undefined) gradients.set(this.#bias, tf.sum(rows, 0));
   }
 
   dispose(): void {
