@@ -15,3 +15,8 @@ export {
 export { magnitudeMasks, type PruneOptions, pruneByScores, randomMasks, snipMasks } from './masks/prune.ts';
 export { type LayerWork, type RemainingWork, remainingWork } from './masks/remaining.ts';
 export { type CubicSparsityOptions, cubicSparsity, geometricSparsity } from './masks/schedule.ts';
+export type { Coding } from './storage/codings.ts';
+export { type DecodedSparse, type DecodeSparseOptions, decodeSparse } from './storage/decode-sparse.ts';
+export { type EncodeSparseOptions, encodeSparse, type SparseFile, type StoredTensor } from './storage/encode-sparse.ts';
+export { type Compacted, type CompactOptions, compact, type LayerMakers } from './structured/compact.ts';
+export { type KeptUnits, type PruneUnitsOptions, pruneUnits, unitMasks } from './structured/units.ts';
