@@ -180,6 +180,26 @@ describeEachBackend('jvp', () => {
     });
   });
 
+  it('refuses reads of dependent values if it is strict', async () => {
+    await expectNoLeak(async () => {
+      const [x, other] = [tf.tensor1d([1, 2]), tf.scalar(3)];
+      const reading = (z: tf.Tensor) => {
+        void z.data();
+        return tf.square(z);
+      };
+      const [out, tangent] = jvp(reading, [x], [x]);
+      await expectClose(tangent, [2, 8]);
+      expect(() => jvp(reading, [x], [x], { strict: true })).toThrow(/reads the values of a tensor \[2\]/);
+      const harmless = (z: tf.Tensor) => {
+        void other.data();
+        return tf.square(z);
+      };
+      treeDispose(jvp(harmless, [x], [x], { strict: true }));
+      await expectClose(x, [1, 2], 0);
+      treeDispose([x, other, out, tangent]);
+    });
+  });
+
   it('names a kernel without a rule, takes a registered one, and gives it back', async () => {
     const kernel = 'FrugalTestCube';
     const backendName = tf.getBackend();

@@ -14,6 +14,11 @@ import type { Aux } from './value-and-grad.ts';
 export interface JvpOptions {
   /** The function returns `[out, aux]`; `aux` (tensors, numbers, …) is handed through without a tangent. */
   hasAux?: boolean;
+  /**
+   * Throws if the function reads the values of a tensor that depends on the primals: what it does with them has no
+   * derivative. Default false.
+   */
+  strict?: boolean;
 }
 
 /**
@@ -32,19 +37,19 @@ export interface JvpOptions {
  * @returns `[out, tangent]`, with `hasAux` `[out, tangent, aux]`; the caller owns them.
  * @throws {TreeMismatchError} If a tangent does not fit; says where.
  * @throws {NoJvpRuleError} If a kernel has no rule; names it. Never a silent zero.
- * @throws {FrugalError} `OPEN_TAPE` inside of a gradient, `ASYNC_FUNCTION`.
+ * @throws {FrugalError} `OPEN_TAPE` inside of a gradient, `ASYNC_FUNCTION`; with `strict`, `VALUE_READ`.
  */
 export function jvp<P extends readonly Tree[], O extends Tree, X extends Aux>(
   f: (...primals: P) => [out: O, aux: X],
   primals: readonly [...P],
   tangents: readonly TangentTree[],
-  options: { hasAux: true },
+  options: JvpOptions & { hasAux: true },
 ): [out: O, tangent: O, aux: X];
 export function jvp<P extends readonly Tree[], O extends Tree>(
   f: (...primals: P) => O,
   primals: readonly [...P],
   tangents: readonly TangentTree[],
-  options?: { hasAux?: false },
+  options?: JvpOptions & { hasAux?: false },
 ): [out: O, tangent: O];
 export function jvp<P extends readonly Tree[], O extends Tree>(
   f: (...primals: P) => O | [O, Aux],
@@ -70,13 +75,13 @@ export function jvpMany<P extends readonly Tree[], O extends Tree, X extends Aux
   f: (...primals: P) => [out: O, aux: X],
   primals: readonly [...P],
   tangents: readonly TangentTree[],
-  options: { hasAux: true },
+  options: JvpOptions & { hasAux: true },
 ): [out: O, tangents: O, aux: X];
 export function jvpMany<P extends readonly Tree[], O extends Tree>(
   f: (...primals: P) => O,
   primals: readonly [...P],
   tangents: readonly TangentTree[],
-  options?: { hasAux?: false },
+  options?: JvpOptions & { hasAux?: false },
 ): [out: O, tangents: O];
 export function jvpMany<P extends readonly Tree[], O extends Tree>(
   f: (...primals: P) => O | [O, Aux],
@@ -98,6 +103,25 @@ export function refuseOpenTape(name: string): void {
   );
 }
 
+/** Refuses to let values of followed tensors out. */
+class StrictPass extends ForwardPass {
+  readonly #caller: string;
+
+  constructor(caller: string, directions: number | undefined) {
+    super(directions);
+    this.#caller = caller;
+  }
+
+  read(tensor: tf.Tensor): void {
+    if (this.paused || !this.depends(tensor)) return;
+    throw new FrugalError(
+      'VALUE_READ',
+      `${this.#caller}: the function reads the values of a tensor [${tensor.shape}] that depends on the primals, and ` +
+        'what it does with them has no derivative. Compute with tensors, or leave strict away if it only looks.',
+    );
+  }
+}
+
 function runForward<P extends readonly Tree[], O extends Tree>(
   name: string,
   f: (...primals: P) => O | [O, Aux],
@@ -107,7 +131,7 @@ function runForward<P extends readonly Tree[], O extends Tree>(
   options: JvpOptions,
 ): unknown[] {
   refuseOpenTape(name);
-  const pass = new ForwardPass(directions);
+  const pass = options.strict ? new StrictPass(name, directions) : new ForwardPass(directions);
   return tidy(() => {
     const start = tensorClock();
     const inputs = enter(primals);

@@ -24,6 +24,8 @@ export interface KernelHandler {
   created?(tensor: Tensor): void;
   /** A tensor died: by `dispose`, at the end of a tidy, or because its variable got a new value. Run no kernels here. */
   disposed?(tensor: Tensor): void;
+  /** The values of a tensor are being read (`data`, `dataSync` and what is built on them). Run no kernels here. */
+  read?(tensor: Tensor): void;
   /** `variable` took over `value` (and its memory), without a kernel. Run no kernels here, except clones. */
   assigned?(variable: Variable, value: Tensor): void;
 }

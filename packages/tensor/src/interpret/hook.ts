@@ -84,6 +84,13 @@ function tellCopies(handler: KernelHandler, copies: readonly tf.Tensor[]): void 
   }
 }
 
+function tellReads<F extends (this: tf.Tensor) => unknown>(base: F): F {
+  return function read(this: tf.Tensor) {
+    for (const handler of open) handler.read?.(this);
+    return base.call(this);
+  } as F;
+}
+
 function install(): () => void {
   const engine = tf.engine() as unknown as EngineHooks;
   const removals = [
@@ -106,6 +113,8 @@ function install(): () => void {
           for (let i = 0; i < disposing.length; i++) disposing[i]!.disposed!(tensor);
         },
     ),
+    override(tf.Tensor.prototype, 'data', tellReads),
+    override(tf.Tensor.prototype, 'dataSync', tellReads),
     override(
       tf.Variable.prototype,
       'assign',
