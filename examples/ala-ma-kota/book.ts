@@ -7,8 +7,8 @@ import * as tf from '@tensorflow/tfjs-core';
 
 const context = 64;
 const sizes = {
-  full: { steps: 2000, peak: 0.01, target: 2 },
-  quick: { steps: 300, peak: 0.012, target: 2.6 },
+  full: { steps: 2000, peak: 0.006, target: 2 },
+  quick: { steps: 300, peak: 0.006, target: 2.8 },
 };
 
 const objective = nextToken();
