@@ -28,6 +28,16 @@ export {
 export { backprop } from './estimators/index.ts';
 export { type Culprit, type Finding, type GuardOptions, NonFiniteError } from './guards/index.ts';
 export {
+  type Best,
+  type EarlyStoppingOptions,
+  earlyStopping,
+  jsonl,
+  type KeepBest,
+  keepBest,
+  tensorBoard,
+  type WatchOptions,
+} from './listeners/index.ts';
+export {
   type CheckpointOptions,
   type Evaluate,
   type EvaluateOnOptions,
