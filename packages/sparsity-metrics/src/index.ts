@@ -1,6 +1,8 @@
 export { rectifierOf } from './activations/kernels.ts';
 export { createProbe, type Probe, type ProbeOptions, probeActivations } from './activations/probe.ts';
 export type { ActivationReport, LayerActivity } from './activations/report.ts';
+export { type Agreement, type AgreementOptions, agreement, type PairAgreement } from './difficulty/agreement.ts';
+export { costsOf, difficulty, type Scores } from './difficulty/difficulty.ts';
 export type { Amount } from './masks/amount.ts';
 export { keepPruned } from './masks/keep-pruned.ts';
 export {
