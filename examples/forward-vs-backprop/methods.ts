@@ -67,6 +67,17 @@ export function methodsFor(sizes: readonly number[]): Record<string, Method> {
   };
 }
 
+/** Local learning, 8 units a group, of a model of one's own. */
+export function greedyOn(name: string, model: Staged): Method {
+  return { name, forwardOnly: true, peak: 3e-3, task: local(model, 'greedy') };
+}
+
+/** Weight perturbation with 16 directions of an MLP. */
+export function weightsOn(name: string, sizes: readonly number[]): Method {
+  const task = { ...plain(mlp(sizes) as unknown as Staged), estimator: weightPerturbation({ directions: 16 }) };
+  return { name, forwardOnly: true, peak: 1e-3, task };
+}
+
 /** What a method reached, and what that took. */
 export interface Outcome {
   readonly accuracy: number;
