@@ -1,5 +1,7 @@
 export { applyBalanced, type Balanced, type BalanceLoss } from './apply-balanced.ts';
 export { balanceBias } from './balance.ts';
+export { type BalancedGroupsOptions, balancedGroups } from './convert/balanced-groups.ts';
+export { expertNorms, type FeedForward, splitFeedForward, squaredHoyer } from './convert/split.ts';
 export { type ExpertKind, type Experts, type ExpertsParams, stackedExperts } from './experts.ts';
 export { importanceLoss, loadLoss, switchLoss, zLoss } from './losses.ts';
 export { type RoutingMetrics, routerEntropy, routingMetrics } from './metrics.ts';
@@ -11,6 +13,7 @@ export type { Router, Selection, SelectOptions } from './router.ts';
 export { type DynamicKRouterOptions, type DynamicKRule, dynamicKRouter } from './routers/dynamic-k.ts';
 export { type ExpertChoiceRouterOptions, expertChoiceRouter } from './routers/expert-choice.ts';
 export { type NoisyRouterParams, type NoisyTopKRouterOptions, noisyTopKRouter } from './routers/noisy-top-k.ts';
+export { type NormRouterOptions, type NormRouterParams, normRouter } from './routers/norm.ts';
 export type { LinearRouterParams, ScoreName } from './routers/scores.ts';
 export { type TopKRouterOptions, topKRouter } from './routers/top-k.ts';
 export type { Dispatch, GatedExpertsParams, PlainExpertsParams } from './sparse-experts.ts';

@@ -11,6 +11,8 @@ export type MoeParams<R extends Tree = Tree> = {
   readonly router: R;
   readonly experts: ExpertsParams;
   readonly shared?: ExpertsParams;
+  /** Added to every token [dim]; `splitFeedForward` makes one. */
+  readonly bias?: tf.Tensor1D;
 };
 
 /** Options of `moe`. */
@@ -52,7 +54,7 @@ export interface MoeLayer<R extends Tree = Tree> extends Module<MoeParams<R>> {
   apply(params: MoeParams<R>, x: tf.Tensor, ctx?: Context): tf.Tensor;
   /** Inference: routes and computes; nothing of an expert that was not chosen is read. */
   run(params: MoeParams<R>, x: tf.Tensor, options?: RouteOptions): Promise<MoeRun>;
-  /** FLOPs of each token under a plan, as `run` spends them. */
+  /** FLOPs of each token under a plan, as `run` spends them without an output bias. */
   cost(plan: DispatchPlan): number[];
   /** Width of a token. */
   readonly dim: number;
@@ -115,7 +117,8 @@ export function moeOf<R extends Tree>(
     plan: DispatchPlan,
     gates: Float32Array | tf.Tensor | undefined,
   ): tf.Tensor => {
-    const chosen = experts.apply(params.experts, x, plan, gates);
+    const sum = experts.apply(params.experts, x, plan, gates);
+    const chosen = params.bias === undefined ? sum : tf.add(sum, params.bias);
     if (always === undefined) return chosen;
     const all = {
       tokens: plan.tokens,
@@ -170,8 +173,9 @@ export function moeOf<R extends Tree>(
       }),
     async run(params, x, options = {}) {
       const plan = await layer.route(params, x, options);
+      const extra = params.bias === undefined ? 0 : dim;
       const output = tf.tidy(() => tf.reshape(compute(params, flat(x), plan, plan.gates), x.shape));
-      return { output, cost: cost(plan), plan };
+      return { output, cost: cost(plan).map((flops) => flops + extra), plan };
     },
   };
   return layer;

@@ -4,6 +4,7 @@ import { routerContract } from '../testing/index.ts';
 import { dynamicKRouter, selectDynamicK } from './dynamic-k.ts';
 import { expertChoiceRouter } from './expert-choice.ts';
 import { noisyTopKRouter } from './noisy-top-k.ts';
+import { normRouter } from './norm.ts';
 import { selectTopK, topKRouter } from './top-k.ts';
 
 const routers = {
@@ -17,6 +18,8 @@ const routers = {
   'dynamic k by maximum, normalised': (dim: number, experts: number) =>
     dynamicKRouter(dim, experts, { rule: 'max', normalize: true }),
   'dynamic k, sigmoid': (dim: number, experts: number) => dynamicKRouter(dim, experts, { score: 'sigmoid' }),
+  'norms by tau': (dim: number, experts: number) => normRouter(dim, experts, { tau: 0.5 }),
+  'norms, top-2': (dim: number, experts: number) => normRouter(dim, experts, { k: 2 }),
 };
 
 for (const [name, make] of Object.entries(routers)) {

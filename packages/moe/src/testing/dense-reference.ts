@@ -49,6 +49,7 @@ export function denseReference<R extends Tree>(
       y = tf.add(y, tf.mul(tf.slice(matrix, [0, e], [-1, 1]), expert(experts.kind, params.experts, e, tokens)));
     }
     if (shared !== undefined) y = tf.add(y, expert(shared.kind, params.shared!, 0, tokens));
+    if (params.bias !== undefined) y = tf.add(y, params.bias);
     return tf.reshape(y, x.shape);
   });
 }
