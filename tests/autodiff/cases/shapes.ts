@@ -128,7 +128,17 @@ export const shapeCases: Case[] = [
         return program(label, [shape], (x) =>
           newAxis
             ? tf.stridedSlice(x!, [0, ...begin], [1, ...end], [1, ...strides], beginMask, endMask, 0, 1)
-            : tf.stridedSlice(x!, begin, end, strides, beginMask, endMask, 0, 0, shrink && shape.length > 1 ? 1 : 0),
+            : tf.stridedSlice(
+                x!,
+                begin,
+                end,
+                strides,
+                beginMask,
+                endMask,
+                0,
+                0,
+                shrink && shape.length > 1 && stride === 1 ? 1 : 0,
+              ),
         );
       },
     ),
