@@ -5,8 +5,8 @@ import { beforeAll, describe } from 'vitest';
 /** Every backend that numeric suites run over; a package that brings another one adds it here. */
 const providers: BackendProvider[] = [cpu(), wasm()];
 
-const required = (process.env['FRUGAL_REQUIRE'] ?? '').split(',').filter(Boolean);
-const only = (process.env['FRUGAL_BACKENDS'] ?? '').split(',').filter(Boolean);
+const required = (process.env.FRUGAL_REQUIRE ?? '').split(',').filter(Boolean);
+const only = (process.env.FRUGAL_BACKENDS ?? '').split(',').filter(Boolean);
 
 const reports = await Promise.all(providers.map((provider) => provider.describe()));
 

@@ -18,6 +18,15 @@ function cumprodGradient(dy: tf.Tensor, x: tf.Tensor, axis: number, exclusive: b
   return tf.where(tf.equal(zerosSoFar, 0), before, atFirst);
 }
 
+/** Stock permutes the axes of what is already right, unless the axis is the last. */
+const cumsum: tf.GradConfig = {
+  kernelName: 'Cumsum',
+  gradFunc: (dy, _, attrs) => {
+    const { axis, exclusive, reverse } = attrs as { axis: number; exclusive: boolean; reverse: boolean };
+    return { x: () => tf.cumsum(dy as tf.Tensor, axis, exclusive, !reverse) };
+  },
+};
+
 const cumprod: tf.GradConfig = {
   kernelName: 'Cumprod',
   inputsToSave: ['x'],
@@ -50,5 +59,5 @@ const prod: tf.GradConfig = {
   },
 };
 
-/** `cumprod` and, in tfjs-core alone, `prod`: stock throws. */
-export const cumulativeRepairs = (): tf.GradConfig[] => [cumprod, prod];
+/** `cumsum` is wrong unless the axis is the last; `cumprod` and, in tfjs-core alone, `prod` throw. */
+export const cumulativeRepairs = (): tf.GradConfig[] => [cumsum, cumprod, prod];

@@ -8,6 +8,7 @@ import { einsumRepairs } from './einsum.ts';
 import { extremumRepairs } from './extrema.ts';
 import { imageRepairs } from './images.ts';
 import { indexingRepairs } from './indexing.ts';
+import { listRepairs } from './lists.ts';
 import { paddingRepairs } from './padding.ts';
 import { poolingRepairs } from './pooling.ts';
 import { stridedSliceRepairs } from './strided-slice.ts';
@@ -33,6 +34,7 @@ export function repairGradients(): void {
     extremumRepairs,
     imageRepairs,
     indexingRepairs,
+    listRepairs,
     paddingRepairs,
     poolingRepairs,
     stridedSliceRepairs,
