@@ -1,9 +1,10 @@
 import type { Io, Target } from '@frugal/example-support';
-import { formatBytes, formatFlops } from '@frugal/tensor';
+import { formatBytes, formatFlops, treeDispose } from '@frugal/tensor';
+import { exitsChapter } from './chapters/exits.ts';
 import { trainChapter } from './chapters/train.ts';
 import type { Chapter, DemoOptions, Story } from './story.ts';
 
-const chapters: readonly Chapter[] = [trainChapter];
+const chapters: readonly Chapter[] = [trainChapter, exitsChapter];
 
 /** The whole story on one screen: what it takes to learn to read digits, and what it costs. */
 export async function runDemo(options: DemoOptions, io: Io): Promise<readonly Target[]> {
@@ -15,8 +16,9 @@ export async function runDemo(options: DemoOptions, io: Io): Promise<readonly Ta
   io.print(io.paint('Frugal: neural networks that cost less, in TypeScript', 'bright'));
   io.print(io.paint(`${setup}backend and data ${started.toFixed(1)} s. ${backend.name}: ${backend.reason}`, 'faint'));
 
-  const story: Story = { options, io, backend, mnist, targets: [], costs: new Map() };
+  const story: Story = { options, io, backend, mnist, targets: [], costs: new Map(), savings: new Map() };
   for (const chapter of chapters) await chapter(story);
+  if (story.trained !== undefined) treeDispose(story.trained.params);
 
   io.print('\nWhat it cost');
   for (const [title, { flops, bytes, ms, energy }] of story.costs) {
@@ -27,5 +29,7 @@ export async function runDemo(options: DemoOptions, io: Io): Promise<readonly Ta
     );
     io.print(io.paint(`  ${' '.repeat(10)} energy ${energy.method}: ${energy.source}`, 'faint'));
   }
+  io.print('\nWhat it saved');
+  for (const [title, saved] of story.savings) io.print(`  ${title.padEnd(10)} ${saved}`);
   return story.targets;
 }

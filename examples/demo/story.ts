@@ -1,6 +1,6 @@
 import type { Mnist } from '@frugal/datasets';
 import type { ExampleOptions, Io, Target } from '@frugal/example-support';
-import type { Cost, Started } from '@frugal/tensor';
+import type { Cost, Module, Started, Tree } from '@frugal/tensor';
 
 /** Options of the demo. */
 export interface DemoOptions extends ExampleOptions {
@@ -18,6 +18,10 @@ export interface Story {
   readonly targets: Target[];
   /** What each chapter cost, by its title. */
   readonly costs: Map<string, Cost>;
+  /** What one chapter or another saved, in words, by its title. */
+  readonly savings: Map<string, string>;
+  /** The network of the first chapter; the story frees its parameters at the end. */
+  trained?: { readonly model: Module; readonly params: Tree };
 }
 
 /** A part of the demo: shows something and asserts it. */

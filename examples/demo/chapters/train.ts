@@ -65,7 +65,8 @@ export async function trainChapter(story: Story): Promise<void> {
     `\nIt reads ${percent(accuracy)} of the ${count(data.test.size)} test images, which it sees now for the first time ` +
       `(${count(wrong)} wrong), with ${count(treeSize(params))} parameters.`,
   );
-  tf.dispose([params, optimizer, state] as tf.TensorContainer);
+  tf.dispose([optimizer, state] as tf.TensorContainer);
+  story.trained = { model: recipe.model, params };
   targets.push(atLeast('test accuracy', accuracy, recipe.target, percent));
   if (options.model === 'mlp') targets.push(atMost('training', seconds, limit, (value) => `${value.toFixed(1)} s`));
 }
