@@ -29,6 +29,7 @@ const ignore = [
   '@tensorflow/tfjs-backend-cpu',
   '@tensorflow/tfjs-backend-wasm',
   '@tensorflow/tfjs-backend-wasm/*',
+  'cli-progress',
   'node:*',
 ];
 
