@@ -1,13 +1,16 @@
 export {
+  browserStore,
   CheckpointError,
   type CheckpointFault,
   type CheckpointInfo,
   type CheckpointStore,
+  indexedDbStore,
   type Json,
   type LoadCheckpointOptions,
   type LoadedCheckpoint,
   loadCheckpoint,
   memoryStore,
+  opfsStore,
 } from './checkpoint/index.ts';
 export {
   type AsDatasetOptions,

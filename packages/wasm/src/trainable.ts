@@ -90,6 +90,7 @@ async function start({ threads = 'auto', relaxed = 'auto' }: TrainableOptions): 
   const runtime = new Runtime({ backend, memory, module, threads: count, eager: threads !== 'auto' });
   if (threads !== 'auto') await runtime.pool?.whenReady();
   const unregister = register(registrations, runtime);
+  backend.variant = useRelaxed ? 'relaxed-simd' : 'simd';
   const report: TrainableReport = {
     ...{ threads: count, threadsReason, relaxed: useRelaxed, relaxedReason },
     ...{ sharedHeap: shared, kernels: registrations.length },
@@ -100,6 +101,7 @@ async function start({ threads = 'auto', relaxed = 'auto' }: TrainableOptions): 
       unregister();
       runtime.dispose();
       unguard();
+      delete backend.variant;
     },
   };
   return report;

@@ -8,5 +8,7 @@ export {
   encodeCheckpoint,
   type Json,
 } from './format.ts';
+export { browserStore, indexedDbStore } from './indexed-db.ts';
+export { opfsStore } from './opfs.ts';
 export { type LoadCheckpointOptions, type LoadedCheckpoint, loadCheckpoint } from './resume.ts';
 export { type CheckpointStore, memoryStore } from './store.ts';

@@ -1,3 +1,5 @@
+import { joinPieces } from './join.ts';
+
 /** Where checkpoints are kept: a folder, a browser's file system, memory, or somebody's bucket. */
 export interface CheckpointStore {
   /** Names of what was written completely, in any order. */
@@ -25,13 +27,7 @@ export function memoryStore(): CheckpointStore {
       return bytes.slice();
     },
     async write(name, pieces) {
-      const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-      let at = 0;
-      for (const piece of pieces) {
-        bytes.set(piece, at);
-        at += piece.length;
-      }
-      files.set(name, bytes);
+      files.set(name, joinPieces(pieces));
       return `memory:${name}`;
     },
     async remove(name) {

@@ -21,6 +21,7 @@ import {
   type TrainOptions,
   train,
 } from '../index.ts';
+import { kernelVariant } from './variant.ts';
 
 const data = fromArrays(noisyExamples(20), { batchSize: 8 });
 
@@ -167,6 +168,24 @@ describeEachBackend('resume', () => {
         /holds checkpoints up to step 4.*resume: true/,
       );
     });
+  });
+
+  it('says when other kernels go on than began', async () => {
+    const store = memoryStore();
+    free(await train(options(store, { steps: 2 })).result);
+    const { info, ...loaded } = await loadCheckpoint(store);
+    expect([info.backend, info.variant]).toEqual([tf.getBackend(), kernelVariant()]);
+    treeDispose([loaded.params, loaded.ema!, loaded.state]);
+    const backend = tf.backend() as { variant?: string };
+    const { variant } = backend;
+    backend.variant = 'another';
+    const notes: string[] = [];
+    const run = train(options(store, { steps: 3 }));
+    for await (const event of run.events) if (event.type === 'note') notes.push(event.message);
+    if (variant === undefined) delete backend.variant;
+    else backend.variant = variant;
+    free(await run.result);
+    expect(notes).toEqual([expect.stringMatching(/another kernels-.*begun on .*last bits/)]);
   });
 
   it('starts over when told so, and removes the old ones when a new one is safe', async () => {

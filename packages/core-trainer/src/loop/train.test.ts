@@ -1,4 +1,14 @@
-import { createState, type Event, foldIn, key, type RunResult, split, type Tree, treeDispose } from '@frugal/tensor';
+import {
+  createMeter,
+  createState,
+  type Event,
+  foldIn,
+  key,
+  type RunResult,
+  split,
+  type Tree,
+  treeDispose,
+} from '@frugal/tensor';
 import {
   bitsOf,
   describeEachBackend,
@@ -162,6 +172,22 @@ describeEachBackend('train', () => {
     free(await run.result);
     clearInterval(timer);
     expect(turns).toBeGreaterThan(3);
+  });
+
+  it('tells what the steps cost', async () => {
+    await expectNoLeak(async () => {
+      const meter = createMeter({ watts: 36 });
+      const run = train(options({ epochs: 1, meter }));
+      const events = await collect(run.events);
+      const result = await run.result;
+      const { flops, energy } = meter.read();
+      const cost = { flops, wattHours: energy.wattHours };
+      expect(flops).toBeGreaterThan(3 * 2 * 20 * (4 * 8 + 8)); // forward and twice backward, 20 examples
+      expect(events.find(({ type }) => type === 'epoch')).toMatchObject({ metrics: { flops } });
+      expect(result.metrics).toMatchObject(cost);
+      expect(result.metrics.seconds).toBeGreaterThan(0);
+      free(result);
+    });
   });
 
   it('starts from given parameters and state, and leaves them alone', async () => {

@@ -34,6 +34,8 @@ export interface WasmBackend extends tf.KernelBackend {
   readonly wasm: EmscriptenModule;
   readonly dataIdMap: { get(dataId: object): HeapData; has(dataId: object): boolean };
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
+  /** Ours: which kernels compute, as far as it decides about the last bits; checkpoints note it. */
+  variant?: string;
 }
 
 /** A running backend. */
