@@ -1,6 +1,6 @@
 // What the loop costs: training of two MLPs on wasm by `train` ÷ the bare steps in it (gradient and update on a batch that lies ready).
 // Both run in turn in one process: after every chunk of the loop a hook runs as many bare steps.
-import { adam, backprop, classification, fromTensors, type Hook, lossFunction, train } from '@frugal/core-trainer';
+import { adam, backprop, classification, fromArrays, type Hook, lossFunction, train } from '@frugal/core-trainer';
 import { mlp } from '@frugal/nn';
 import { fillIntegers, fillUniform, foldIn, key, type Tree, treeDispose, useBackend } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
@@ -105,7 +105,7 @@ async function measure(sizes: readonly number[]): Promise<Pair[]> {
 }
 
 const { reason } = await useBackend(wasm());
-const data = fromTensors({ x: tf.tensor2d(x, [EXAMPLES, 784]), y: tf.tensor1d(y, 'int32') }, { batchSize: BATCH });
+const data = fromArrays({ x: { values: x, shape: [784] }, y }, { batchSize: BATCH });
 console.log(`${reason} Batch ${BATCH}, Adam, ${EXAMPLES} examples in memory, shuffled.\n`);
 
 const rows = [];
