@@ -59,6 +59,9 @@ const layers = [
   one('avgPool3d, same', '1x3x4x3x2', (x) => tf.avgPool3d(x as tf.Tensor5D, [2, 3, 2], 2, 'same'), {
     noWasm: true,
   }),
+  one('avgPool3d stepping over the border', '1x4x3x4x2', (x) => tf.avgPool3d(x as tf.Tensor5D, 1, 2, 'same'), {
+    noWasm: true,
+  }),
   one('batchNorm', '2x3x2x3 3 3 3', (x, m, o, s) =>
     tf.batchNorm(as4(x), m as tf.Tensor1D, tf.tensor1d([1, 2, 3]), o as tf.Tensor1D, s as tf.Tensor1D, 1e-3),
   ),

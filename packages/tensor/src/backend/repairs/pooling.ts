@@ -123,7 +123,11 @@ function paddedGradient(
   const input = tf.zeros([shape[0]!, ...axes.map(({ size, before, after }) => before + size + after), channels]);
   const attrs = { filterSize, strides, pad: 'valid' };
   const padded: tf.Tensor = tf.engine().runKernel(`${kernelName}Grad`, { dy: corrected, input }, attrs);
-  return tf.slice(padded, [0, ...axes.map(({ before }) => before), 0], shape);
+  // In three dimensions padding can be negative: what the windows step over at a border gets no gradient.
+  const over = axes.map(({ before, after }): [number, number] => [Math.max(-before, 0), Math.max(-after, 0)]);
+  const inside = axes.map(({ size }, i) => size - over[i]![0] - over[i]![1]);
+  const begin = [0, ...axes.map(({ before }) => Math.max(before, 0)), 0];
+  return tf.pad(tf.slice(padded, begin, [shape[0]!, ...inside, channels]), [[0, 0], ...over, [0, 0]]);
 }
 
 /** `avgPool` and `avgPool3d` with padding 'same' or by a number: stock is wrong at the border. */
