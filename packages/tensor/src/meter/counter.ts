@@ -19,9 +19,17 @@ export class Counter implements KernelHandler {
   /** Bytes of tensors alive, above those at the last `begin`. */
   live = 0;
   peak = 0;
+  readonly #timed: boolean;
+  /** Stands for `[out]`, so that none is made for each kernel. */
+  readonly #single: tf.Tensor[] = [];
   #buffers = 0;
   // Asking for the engine costs more than the rest of what is done per tensor.
   #engine: { readonly numDataBuffers: number } = tf.engine().state;
+
+  /** With `timed` the time of each kernel is taken, which costs as much as the rest of the counting. */
+  constructor(timed: boolean) {
+    this.#timed = timed;
+  }
 
   /** Forgets which buffers are alive: from here on the peak counts from zero. */
   begin(): void {
@@ -31,18 +39,32 @@ export class Counter implements KernelHandler {
   }
 
   kernel(name: string, inputs: KernelInputs, attrs: KernelAttrs, next: NextKernel): tf.Tensor | tf.Tensor[] {
-    const start = performance.now();
-    const out = next(name, inputs, attrs);
-    const ms = performance.now() - start;
     let totals = this.kernels.get(name);
     if (totals === undefined) {
       totals = { name, formulas: formulasOf(name), calls: 0, flops: 0, bytes: 0, ms: 0 };
       this.kernels.set(name, totals);
     }
-    const outputs = Array.isArray(out) ? out : [out];
-    const { formulas } = totals;
+    let out: tf.Tensor | tf.Tensor[];
+    if (this.#timed) {
+      const start = performance.now();
+      out = next(name, inputs, attrs);
+      totals.ms += performance.now() - start;
+    } else {
+      out = next(name, inputs, attrs);
+    }
     totals.calls++;
-    totals.ms += ms;
+    const { formulas } = totals;
+    if (formulas?.steps !== undefined) {
+      const { x, a, b } = inputs as { readonly x: tf.Tensor; readonly a?: tf.Tensor; readonly b: tf.Tensor };
+      const y = out as tf.Tensor;
+      totals.flops += formulas.steps * y.size;
+      if (a !== undefined) totals.bytes += bytesOf(a) + bytesOf(b) + bytesOf(y);
+      else if (x.dataId !== y.dataId) totals.bytes += bytesOf(x) + bytesOf(y);
+      return out;
+    }
+    let outputs = this.#single;
+    if (Array.isArray(out)) outputs = out;
+    else outputs[0] = out;
     if (formulas !== undefined) totals.flops += formulas.flops(inputs, attrs, outputs);
     totals.bytes +=
       formulas?.bytes === undefined ? everyTensor(inputs, outputs) : formulas.bytes(inputs, attrs, outputs);
@@ -52,16 +74,18 @@ export class Counter implements KernelHandler {
   // Several tensors may share one buffer, so a tensor counts only if the number of buffers changed with it.
   created(tensor: tf.Tensor): void {
     const buffers = this.#engine.numDataBuffers;
-    if (buffers <= this.#buffers) return;
+    const isNew = buffers > this.#buffers;
     this.#buffers = buffers;
+    if (!isNew) return;
     this.live += bytesOf(tensor);
     if (this.live > this.peak) this.peak = this.live;
   }
 
   disposed(tensor: tf.Tensor): void {
     const buffers = this.#engine.numDataBuffers;
-    if (buffers >= this.#buffers) return;
+    const isGone = buffers < this.#buffers;
     this.#buffers = buffers;
+    if (!isGone) return;
     this.live -= bytesOf(tensor);
   }
 }

@@ -47,9 +47,9 @@ export function formatCost(cost: Cost, rows = 10): string {
       String(calls).padStart(7),
       count.padStart(12),
       formatBytes(bytes).padStart(10),
-      formatMs(ms).padStart(11),
+      ms === undefined ? '' : formatMs(ms).padStart(11),
     ];
-    lines.push(`  ${kernel.padEnd(width)} ${columns.join(' ')}`);
+    lines.push(`  ${kernel.padEnd(width)} ${columns.join(' ')}`.trimEnd());
   }
   const left = cost.kernels.length - rows;
   if (left > 0) lines.push(`  and ${left} more`);

@@ -78,8 +78,11 @@ const steps: Readonly<Record<string, number>> = {
 
 const perOutput =
   (count: number): CostFormula =>
-  (_inputs, _attrs, [y]) =>
-    count * y!.size;
+  (_inputs, _attrs, outputs) =>
+    count * outputs[0]!.size;
+
+/** Those of them that have other inputs than `x`, or `a` and `b`. */
+const otherInputs = ['EluGrad', 'ComplexAbs', 'LinSpace', 'Prelu', 'RaggedRange', 'Range', 'Select'];
 
 const perInput =
   (name: string): CostFormula =>
@@ -104,7 +107,12 @@ export function activationCost(activation: string | null | undefined): number {
 }
 
 export const elementwise: FormulaTable = {
-  ...Object.fromEntries(Object.entries(steps).map(([name, count]) => [name, perOutput(count)])),
+  ...Object.fromEntries(
+    Object.entries(steps).map(([name, count]) => {
+      const flops = perOutput(count);
+      return [name, otherInputs.includes(name) ? { flops } : { flops, steps: count }];
+    }),
+  ),
   AddN: (inputs, _attrs, [y]) => (all(inputs).length - 1) * y!.size,
   // Reductions and scans touch each input element once.
   All: perInput('x'),

@@ -18,6 +18,11 @@ export interface KernelFormulas {
   readonly flops: CostFormula;
   /** Bytes read and written, where that is not every input and output once. */
   readonly bytes?: CostFormula;
+  /**
+   * FLOPs per output element, where that is all and the inputs are `x`, or `a` and `b`: the meter's shortest way. Bytes
+   * are 0 where `x` and the output share memory.
+   */
+  readonly steps?: number;
 }
 
 const registry = new Map<string, KernelFormulas>(

@@ -135,6 +135,20 @@ describeEachBackend('meter', () => {
     expect(one.read().ms).toBeGreaterThan(0);
   });
 
+  it('takes the time of each kernel on request', async () => {
+    await expectNoLeak(() => {
+      const x = tf.ones([100]);
+      const once = meter(() => tf.add(x, x));
+      expect(once.kernels[0]!.ms).toBeGreaterThan(0);
+      expect(once.kernels[0]!.ms).toBeLessThanOrEqual(once.ms);
+      const running = createMeter();
+      running.run(() => tf.add(x, x)).dispose();
+      expect(running.read().kernels).toMatchObject([{ kernel: 'Add', flops: 100, ms: undefined }]);
+      expect(formatCost(running.read())).toContain('100 FLOP');
+      tf.dispose([x, once.result]);
+    });
+  });
+
   it('adds up over runs and starts again', async () => {
     await expectNoLeak(() => {
       const x = tf.ones([10]);

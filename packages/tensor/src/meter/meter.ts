@@ -10,8 +10,11 @@ export interface KernelCost {
   readonly flops: number | undefined;
   /** Read and written. */
   readonly bytes: number;
-  /** Milliseconds inside the kernel, by the host's clock: GPU backends return before the device is done. */
-  readonly ms: number;
+  /**
+   * Milliseconds inside the kernel, by the host's clock: GPU backends return before the device is done. Undefined
+   * without `kernelTimes`.
+   */
+  readonly ms: number | undefined;
 }
 
 /** What a program cost. */
@@ -38,8 +41,11 @@ export interface Metered<R> extends Cost {
   readonly result: R;
 }
 
-/** How a meter finds out about energy. */
-export type MeterOptions = EnergyOptions;
+/** What a meter measures beside counting, and how it finds out about energy. */
+export interface MeterOptions extends EnergyOptions {
+  /** Take the time of each kernel, too; doubles what metering costs. Default true for `meter`, false for `createMeter`. */
+  kernelTimes?: boolean;
+}
 
 /** A meter that adds up over many runs, e.g. over the steps of a training. */
 export interface Meter {
@@ -61,7 +67,8 @@ const isPromise = (value: unknown): value is Promise<unknown> =>
  * Not counted, since no kernel runs: `tf.tensor`, tfjs's own random numbers, `Variable.assign` (their time is).
  */
 export function createMeter(options: MeterOptions = {}): Meter {
-  let counter = new Counter();
+  const { kernelTimes = false } = options;
+  let counter = new Counter(kernelTimes);
   let ms = 0;
   let joules = 0;
   const counters = options.counters ?? [];
@@ -87,21 +94,32 @@ export function createMeter(options: MeterOptions = {}): Meter {
       return result;
     },
     read: () =>
-      toCost(counter, ms, counters.length > 0 ? measuredEnergy(joules, options) : estimateEnergy(ms, options)),
+      toCost(
+        counter,
+        kernelTimes,
+        ms,
+        counters.length > 0 ? measuredEnergy(joules, options) : estimateEnergy(ms, options),
+      ),
     reset(): void {
-      counter = new Counter();
+      counter = new Counter(kernelTimes);
       ms = 0;
       joules = 0;
     },
   };
 }
 
-function toCost(counter: Counter, ms: number, energy: Energy): Cost {
+function toCost(counter: Counter, kernelTimes: boolean, ms: number, energy: Energy): Cost {
   const kernels = [...counter.kernels.values()]
     .map(({ name, formulas, calls, flops, bytes, ms }): KernelCost => {
-      return { kernel: name, calls, flops: formulas === undefined ? undefined : flops, bytes, ms };
+      return {
+        kernel: name,
+        calls,
+        flops: formulas === undefined ? undefined : flops,
+        bytes,
+        ms: kernelTimes ? ms : undefined,
+      };
     })
-    .sort((a, b) => (b.flops ?? 0) - (a.flops ?? 0) || b.ms - a.ms);
+    .sort((a, b) => (b.flops ?? 0) - (a.flops ?? 0) || b.bytes - a.bytes);
   return {
     flops: kernels.reduce((sum, { flops = 0 }) => sum + flops, 0),
     bytes: kernels.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -125,7 +143,7 @@ function toCost(counter: Counter, ms: number, energy: Energy): Cost {
 export function meter<R>(fn: () => Promise<R>, options?: MeterOptions): Promise<Metered<R>>;
 export function meter<R>(fn: () => R, options?: MeterOptions): Metered<R>;
 export function meter<R>(fn: () => R | Promise<R>, options: MeterOptions = {}): Metered<R> | Promise<Metered<R>> {
-  const one = createMeter(options);
+  const one = createMeter({ kernelTimes: true, ...options });
   const result = one.run(fn);
   if (isPromise(result)) return result.then((value) => ({ result: value as R, ...one.read() }));
   return { result, ...one.read() };
