@@ -5,6 +5,7 @@ export { expectClose, largestDifference } from './close.ts';
 export { type Conformance, itConforms } from './conformance.ts';
 export { type GradientCase, gradientCases, type Verdict } from './gradient-cases/index.ts';
 export { type ExpectGradientOptions, expectGradient, normalTensor } from './gradients.ts';
+export { isHooked } from './hooked.ts';
 export { layerOutput } from './layers.ts';
 export { expectNoLeak } from './leaks.ts';
 export { type NoisyBatch, type NoisyParams, noisyExamples, noisyNet } from './noisy-net.ts';

@@ -1,4 +1,4 @@
-import { describeEachBackend, expectClose, expectNoLeak } from '@frugal/test-support';
+import { describeEachBackend, expectClose, expectNoLeak, isHooked } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { interpret, type KernelHandler } from '../interpret/index.ts';
@@ -8,7 +8,7 @@ import { jvp, jvpMany } from './jvp.ts';
 import { NoJvpRuleError, registerJvp } from './rules/table.ts';
 import { valueAndGrad } from './value-and-grad.ts';
 
-const hooked = (): boolean => Object.hasOwn(tf.engine(), 'runKernel');
+const hooked = isHooked;
 
 function recorder(names: string[]): KernelHandler {
   return {

@@ -14,17 +14,6 @@ const open: KernelHandler[] = [];
 /** Those of them that want to hear of it; kept apart, as it happens for every tensor. */
 let creating: readonly KernelHandler[] = [];
 let disposing: readonly KernelHandler[] = [];
-let remove: (() => void) | undefined;
-
-/** Replaces a method by an own property; what is returned puts the former state back. */
-function override<T extends object, K extends keyof T>(target: T, name: K, make: (base: T[K]) => T[K]): () => void {
-  const own = Object.getOwnPropertyDescriptor(target, name);
-  target[name] = make(target[name]);
-  return () => {
-    if (own === undefined) delete target[name];
-    else Object.defineProperty(target, name, own);
-  };
-}
 
 function dispatcher(engine: EngineHooks, base: NextKernel): NextKernel {
   const dispatch: NextKernel = (name, inputs, attrs) => {
@@ -84,67 +73,107 @@ function tellCopies(handler: KernelHandler, copies: readonly tf.Tensor[]): void 
   }
 }
 
-function tellReads<F extends (this: tf.Tensor) => unknown>(base: F): F {
-  return function read(this: tf.Tensor) {
-    for (const handler of open) handler.read?.(this);
-    return base.call(this);
-  } as F;
+/** A method that is replaced while somebody listens. */
+interface Override {
+  readonly target: Record<string, unknown>;
+  readonly name: string;
+  readonly base: unknown;
+  readonly replacement: unknown;
+  /** Replaced only while a handler has this; always where left out. */
+  readonly for?: keyof KernelHandler;
 }
 
-function install(): () => void {
-  const engine = tf.engine() as unknown as EngineHooks;
-  const removals = [
-    override(engine, 'runKernel', (base) => dispatcher(engine, base)),
-    override(
-      engine,
-      'trackTensor',
-      (base) =>
-        function trackTensor(tensor, backend) {
-          base.call(engine, tensor, backend);
-          for (let i = 0; i < creating.length; i++) creating[i]!.created!(tensor);
-        },
-    ),
-    override(
-      engine,
-      'disposeTensor',
-      (base) =>
-        function disposeTensor(tensor) {
-          base.call(engine, tensor);
-          for (let i = 0; i < disposing.length; i++) disposing[i]!.disposed!(tensor);
-        },
-    ),
-    override(tf.Tensor.prototype, 'data', tellReads),
-    override(tf.Tensor.prototype, 'dataSync', tellReads),
-    override(
-      tf.Variable.prototype,
-      'assign',
-      (base) =>
-        function assign(this: tf.Variable, value) {
-          base.call(this, value);
-          for (const handler of open) handler.assigned?.(this, value);
-        },
-    ),
-  ];
-  return () => {
-    for (const undo of removals.reverse()) undo();
+type AnyTarget = Override['target'];
+
+function tellReads(name: 'data' | 'dataSync'): Override {
+  const base = tf.Tensor.prototype[name];
+  return {
+    target: tf.Tensor.prototype as unknown as AnyTarget,
+    name,
+    base,
+    replacement(this: tf.Tensor): unknown {
+      for (const handler of open) handler.read?.(this);
+      return base.call(this);
+    },
+    for: 'read',
   };
 }
 
-function sort(): void {
+/** Replacements for the methods as they stand now. */
+function makeOverrides(): Override[] {
+  const engine = tf.engine() as unknown as EngineHooks;
+  const { runKernel, trackTensor, disposeTensor } = engine;
+  const { assign } = tf.Variable.prototype;
+  const target = engine as unknown as AnyTarget;
+  return [
+    { target, name: 'runKernel', base: runKernel, replacement: dispatcher(engine, runKernel) },
+    {
+      target,
+      name: 'trackTensor',
+      base: trackTensor,
+      replacement(tensor: tf.Tensor, backend: unknown): void {
+        trackTensor.call(engine, tensor, backend);
+        for (let i = 0; i < creating.length; i++) creating[i]!.created!(tensor);
+      },
+      for: 'created',
+    },
+    {
+      target,
+      name: 'disposeTensor',
+      base: disposeTensor,
+      replacement(tensor: tf.Tensor): void {
+        disposeTensor.call(engine, tensor);
+        for (let i = 0; i < disposing.length; i++) disposing[i]!.disposed!(tensor);
+      },
+      for: 'disposed',
+    },
+    {
+      target: tf.Variable.prototype as unknown as AnyTarget,
+      name: 'assign',
+      base: assign,
+      replacement(this: tf.Variable, value: tf.Tensor): void {
+        assign.call(this, value);
+        for (const handler of open) handler.assigned?.(this, value);
+      },
+      for: 'assigned',
+    },
+    tellReads('data'),
+    tellReads('dataSync'),
+  ];
+}
+
+let overrides: readonly Override[] = [];
+
+/** Made once, as a meter comes and goes with every step; again if somebody else replaced a method meanwhile. */
+function prepare(): void {
+  const engine: unknown = tf.engine();
+  const current = overrides[0]?.target === engine && overrides.every(({ target, name, base }) => target[name] === base);
+  if (!current) overrides = makeOverrides();
+}
+
+/**
+ * Puts in place what the open handlers need, and the rest back.
+ *
+ * By value: deleting the engine's own properties would make it a slow object for good, and change its hidden class twice
+ * for every step that is metered.
+ */
+function update(): void {
   creating = open.filter(({ created }) => created !== undefined);
   disposing = open.filter(({ disposed }) => disposed !== undefined);
+  for (const { target, name, base, replacement, for: part } of overrides) {
+    const wanted = part === undefined ? open.length > 0 : open.some((handler) => handler[part] !== undefined);
+    const method = wanted ? replacement : base;
+    if (target[name] !== method) target[name] = method;
+  }
 }
 
 /** Hooks the engine while at least one handler listens, so that nobody pays when none does. Returns how to stop. */
 export function listen(handler: KernelHandler): () => void {
-  if (open.length === 0) remove = install();
+  if (open.length === 0) prepare();
   open.push(handler);
-  sort();
+  update();
   return () => {
     open.splice(open.lastIndexOf(handler), 1);
-    sort();
-    if (open.length > 0) return;
-    remove?.();
-    remove = undefined;
+    update();
   };
 }

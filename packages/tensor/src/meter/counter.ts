@@ -7,6 +7,8 @@ import { bytesOf } from './shapes.ts';
 export interface KernelTotals {
   readonly name: string;
   readonly formulas: KernelFormulas | undefined;
+  /** `formulas.steps`, -1 without. */
+  readonly steps: number;
   calls: number;
   flops: number;
   bytes: number;
@@ -41,7 +43,8 @@ export class Counter implements KernelHandler {
   kernel(name: string, inputs: KernelInputs, attrs: KernelAttrs, next: NextKernel): tf.Tensor | tf.Tensor[] {
     let totals = this.kernels.get(name);
     if (totals === undefined) {
-      totals = { name, formulas: formulasOf(name), calls: 0, flops: 0, bytes: 0, ms: 0 };
+      const formulas = formulasOf(name);
+      totals = { name, formulas, steps: formulas?.steps ?? -1, calls: 0, flops: 0, bytes: 0, ms: 0 };
       this.kernels.set(name, totals);
     }
     let out: tf.Tensor | tf.Tensor[];
@@ -53,11 +56,11 @@ export class Counter implements KernelHandler {
       out = next(name, inputs, attrs);
     }
     totals.calls++;
-    const { formulas } = totals;
-    if (formulas?.steps !== undefined) {
+    const { steps, formulas } = totals;
+    if (steps >= 0) {
       const { x, a, b } = inputs as { readonly x: tf.Tensor; readonly a?: tf.Tensor; readonly b: tf.Tensor };
       const y = out as tf.Tensor;
-      totals.flops += formulas.steps * y.size;
+      totals.flops += steps * y.size;
       if (a !== undefined) totals.bytes += bytesOf(a) + bytesOf(b) + bytesOf(y);
       else if (x.dataId !== y.dataId) totals.bytes += bytesOf(x) + bytesOf(y);
       return out;
