@@ -86,7 +86,7 @@ interface Override {
 type AnyTarget = Override['target'];
 
 function tellReads(name: 'data' | 'dataSync'): Override {
-  const base = tf.Tensor.prototype[name];
+  const base = tf.Tensor.prototype[name] as (this: tf.Tensor) => unknown;
   return {
     target: tf.Tensor.prototype as unknown as AnyTarget,
     name,
