@@ -68,7 +68,7 @@ async function lenetAccuracy(): Promise<number> {
 
 /** Nats that a character gpt gains over the text's unigrams, on text that it has not seen. */
 async function gptGain(): Promise<number> {
-  const [context, batch, steps] = [64, 16, quick ? 30 : 300];
+  const [context, batch, steps] = [64, 16, quick ? 30 : 500];
   const text = await readMobyDick();
   const tokenizer = charTokenizer(text);
   const tokens = tokenizer.encode(text);
