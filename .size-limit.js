@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 const limits = {
   '@frugal/core-trainer': '34 kB',
   '@frugal/core-trainer/layers': '14 kB',
-  '@frugal/core-trainer/node': '4 kB',
+  '@frugal/core-trainer/node': '5 kB',
   '@frugal/core-trainer/testing': '11 kB',
   '@frugal/datasets': '9 kB',
   '@frugal/datasets/node': '2.5 kB',

@@ -141,8 +141,3 @@ export function partEntries(tensors: Readonly<Record<string, Tensor>>, part: str
     .filter(([name]) => name === part || name.startsWith(`${part}.`))
     .map(([name, tensor]) => [name.slice(part.length + 1), tensor]);
 }
-
-/** Whether a tree has tensors in it. */
-export function hasLeaves(tree: Tree): boolean {
-  return treeEntries(tree).length > 0;
-}
