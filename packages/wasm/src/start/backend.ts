@@ -64,12 +64,12 @@ function isShared(memory: WebAssembly.Memory): boolean {
 
 /** Whether memory can be shared with workers, and why (not). */
 export function sharingAllowed(): { allowed: boolean; reason: string } {
-  if (typeof SharedArrayBuffer !== 'function') return { allowed: false, reason: 'there is no SharedArrayBuffer here' };
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
   if (isolated === false) {
     const headers = "'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp'";
     return { allowed: false, reason: `the page is not cross-origin isolated (serve it with ${headers})` };
   }
+  if (typeof SharedArrayBuffer !== 'function') return { allowed: false, reason: 'there is no SharedArrayBuffer here' };
   return { allowed: true, reason: 'memory can be shared with workers' };
 }
 
