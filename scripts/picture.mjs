@@ -8,7 +8,7 @@ const width = Math.ceil(Math.max(...lines.map((line) => [...line].length)) * adv
 const height = lines.length * leading + 2 * margin;
 const escaped = (line) => line.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(' ', '\u00a0');
 const rows = lines.map((line, i) => `  <text x="${margin}" y="${margin + 14 + i * leading}">${escaped(line)}</text>`);
-console.log(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="Output of the demo in a terminal">
+console.log(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" xml:space="preserve" role="img" aria-label="Output of the demo in a terminal">
   <style>text { font: 14px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; fill: #e6edf3 }</style>
   <rect width="100%" height="100%" rx="8" fill="#0d1117"/>
 ${rows.join('\n')}
