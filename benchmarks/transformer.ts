@@ -72,9 +72,7 @@ for (const [name, task] of Object.entries(tasks)) {
   const before = (side: string): Promise<boolean> => tf.setBackend(side === 'cpu' ? 'cpu' : 'wasm');
   const times = await interleave(sides, { before, rounds: quick ? 5 : 7, sampleTime: quick ? 1 : 200, warmUp: 1 });
   await tf.setBackend('wasm');
-  const { total, kernels } = kernelTimes(sides['wasm'] as () => void, quick ? 5 : 30);
-  const share =
-    Object.entries(kernels).reduce((sum, [kernel, ms]) => sum + (/MatMul|Conv/.test(kernel) ? ms : 0), 0) / total;
+  const share = kernelTimes(sides['wasm'] as () => void, quick ? 5 : 30).share(/MatMul|Conv/);
   shares.push(share);
   const title = `${name}, ${treeSize(task.model().init(key(1)))} parameters`;
   table(

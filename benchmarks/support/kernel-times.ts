@@ -5,6 +5,8 @@ import { median } from '../harness.ts';
 export interface KernelTimes {
   readonly total: number;
   readonly kernels: Readonly<Record<string, number>>;
+  /** The share of a step that kernels with such names take: the median of the shares, so that interruptions count alike. */
+  share(names: RegExp): number;
 }
 
 /** Runs a step on tfjs's current backend and times every kernel within it; medians over the runs. Synchronous backends only. */
@@ -36,8 +38,11 @@ export function kernelTimes(step: () => void, runs: number): KernelTimes {
     tf.registerKernel(kernel);
   }
   const names = Object.keys(samples[0]!.kernels);
+  const sum = (values: Record<string, number>, wanted: RegExp): number =>
+    Object.entries(values).reduce((all, [name, ms]) => (wanted.test(name) ? all + ms : all), 0);
   return {
     total: median(samples.map((sample) => sample.total)),
     kernels: Object.fromEntries(names.map((name) => [name, median(samples.map((sample) => sample.kernels[name]!))])),
+    share: (wanted) => median(samples.map((sample) => sum(sample.kernels, wanted) / sample.total)),
   };
 }
