@@ -27,7 +27,8 @@ export function kernelTimes(step: () => void, runs: number): KernelTimes {
     });
   }
   const samples: { total: number; kernels: Record<string, number> }[] = [];
-  for (let run = -3; run < runs; run++) {
+  // As many again first: the engine compiles hot code late.
+  for (let run = -runs; run < runs; run++) {
     times = {};
     const start = performance.now();
     step();

@@ -9,9 +9,6 @@ import { numbers, onBackend } from './testing.ts';
 
 /** No complex numbers on wasm. */
 const IMPOSSIBLE = ['ComplexAbs'];
-/** Stock kernels whose values are wrong, still in use: Conv3D's gradients, Dilation2D where no value is positive. */
-const STOCK_WRONG = ['Conv3D', 'Dilation2D'];
-
 type Op = (...xs: tf.Tensor[]) => tf.Tensor;
 interface Sample {
   readonly f: Op;
@@ -234,7 +231,6 @@ describe('the gradients of tfjs on wasm', () => {
     const missing = kernels.filter((kernel) => tf.getKernel(kernel, 'wasm') === undefined);
     expect(missing, 'kernels that a gradient asks for').toEqual([]);
     await tf.setBackend('wasm');
-    if (STOCK_WRONG.includes(name)) return;
     const f = () => everything(samples[name]!);
     expect(await largestDifference(await onBackend('wasm', f), await onBackend('cpu', f))).toBeLessThan(3e-5);
   });

@@ -13,6 +13,7 @@ import { reduceKernels } from './reduce.ts';
 import { rowKernels } from './rows.ts';
 import { softmaxKernels } from './softmax.ts';
 import { stepKernels } from './steps.ts';
+import { volumeKernels } from './volume.ts';
 import { windowKernels } from './windows.ts';
 
 /** Every kernel of ours, by subject. */
@@ -32,4 +33,5 @@ export const registrations: readonly Registration[] = [
   ...softmaxKernels,
   ...stepKernels,
   ...windowKernels,
+  ...volumeKernels,
 ];
