@@ -17,7 +17,7 @@ export interface TrainableOptions {
    */
   readonly threads?: number | 'auto';
   /**
-   * Fused multiply-add (relaxed SIMD), 1.2 to 1.4 times faster; results differ from plain SIMD in the last bits.
+   * Fused multiply-add (relaxed SIMD), one instruction for two; results differ from plain SIMD in the last bits.
    * `'auto'` (the default): where the engine has it.
    */
   readonly relaxed?: boolean | 'auto';
