@@ -1,0 +1,109 @@
+// What runs/prune-lenet300.sh runs: LeNet-300-100 on MNIST, cut to a twelfth, five seeds. Rates, decay and rounds were chosen on
+// validation images; each net is asked about the test images once.
+import { readMnist } from '@frugal/datasets/node';
+import { accuracyOf } from '@frugal/example-mnist';
+import { lenet300 } from '@frugal/nn';
+import { createProbe, encodeSparse, remainingWork, weightSparsity } from '@frugal/sparsity-metrics';
+import {
+  type Dataset,
+  key,
+  type Labelled,
+  type Module,
+  mean,
+  type Tree,
+  treeDispose,
+  useBackend,
+} from '@frugal/tensor';
+import { wasm } from '@frugal/wasm';
+import { finish, quick, table } from '../../../benchmarks/harness.ts';
+import { cutInRounds, fit, images } from '../recipe.ts';
+
+const SEEDS = quick ? [1] : [1, 2, 3, 4, 5];
+const DENSE_EPOCHS = quick ? 1 : 10;
+const ROUNDS = quick ? [1] : [3, 3, 3, 3, 8];
+const TIMES = 12.1;
+
+await useBackend(wasm());
+const mnist = await readMnist();
+const model = lenet300() as unknown as Module;
+const started = performance.now();
+
+/** Share of zeros after each hidden layer, over all images. */
+async function hiddenZeros(params: Tree, data: Dataset<Labelled>): Promise<number[]> {
+  const probe = createProbe({ distributions: false });
+  for await (const batch of data.batches({ key: key(0), epoch: 0 })) {
+    treeDispose([probe.run(() => model.apply(params, batch.x)), batch]);
+  }
+  return (await probe.read()).layers.map(({ zeroFraction }) => zeroFraction);
+}
+
+const rows: Record<string, number>[] = [];
+for (const seed of SEEDS) {
+  const data = images(mnist, seed, quick ? 10_000 : 55_000);
+  const dense = await fit(model, data, { epochs: DENSE_EPOCHS, peak: 1.2e-3, seed });
+  const validation: number[] = [1 - (await accuracyOf(model, dense, data.validation))];
+  const { params, masks } = await cutInRounds(model, dense, data, {
+    timesFewer: TIMES,
+    epochs: ROUNDS,
+    peak: 1e-3,
+    seed,
+    after: async (_round, now) => {
+      validation.push(1 - (await accuracyOf(model, now, data.validation)));
+    },
+  });
+  console.log(`seed ${seed}, validation errors: ${validation.map((error) => (100 * error).toFixed(2)).join(', ')} %`);
+  // As many epochs without a cut: what the additional training brings by itself.
+  const total = DENSE_EPOCHS + ROUNDS.reduce((sum, epochs) => sum + epochs, 0);
+  const long = await fit(model, data, { epochs: total, peak: 1.2e-3, seed });
+
+  const error = async (p: Tree): Promise<number> => 1 - (await accuracyOf(model, p, data.test));
+  const [before, after] = [await hiddenZeros(dense, data.test), await hiddenZeros(params, data.test)];
+  const { size, zeros, parameters } = await weightSparsity(params);
+  // Han's rule: a multiplication is left where neither its weight nor its input is zero.
+  const work = remainingWork(
+    parameters.map((one, i) => ({
+      flops: 2 * one.size,
+      weightDensity: 1 - one.sparsity,
+      inputDensity: i === 0 ? 1 : 1 - after[i - 1]!,
+    })),
+  );
+  const file = await encodeSparse(params);
+  rows.push({
+    seed,
+    'error dense': await error(dense),
+    'error cut': await error(params),
+    'error, as long, dense': await error(long),
+    'times fewer': size / (size - zeros),
+    'kept fc1': 1 - parameters[0]!.sparsity,
+    'kept fc2': 1 - parameters[1]!.sparsity,
+    'kept fc3': 1 - parameters[2]!.sparsity,
+    'FLOPs left': work.total,
+    'file ÷ dense': file.ratio,
+    'zeros 1 dense': before[0]!,
+    'zeros 2 dense': before[1]!,
+    'zeros 1 cut': after[0]!,
+    'zeros 2 cut': after[1]!,
+  });
+  treeDispose([dense, params, masks, long]);
+  console.log(`seed ${seed}, after ${((performance.now() - started) / 60_000).toFixed(1)} minutes:`, rows.at(-1));
+}
+table(rows);
+const over = (column: string): number => mean(rows.map((row) => row[column]!));
+console.log(`\n${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
+finish(
+  'prune-lenet300',
+  {
+    times_fewer: Math.min(...rows.map((row) => row['times fewer']!)),
+    error_dense: over('error dense'),
+    error_cut: over('error cut'),
+    error_increase: over('error cut') - over('error dense'),
+    error_increase_over_long: over('error cut') - over('error, as long, dense'),
+    zeros_1_dense: over('zeros 1 dense'),
+    zeros_2_dense: over('zeros 2 dense'),
+    zeros_1_cut: over('zeros 1 cut'),
+    zeros_2_cut: over('zeros 2 cut'),
+    flops_left: over('FLOPs left'),
+    file_ratio: over('file ÷ dense'),
+  },
+  'runs',
+);
