@@ -1,6 +1,6 @@
 import { adam, backprop, classification, cosine, type Listener, lossFunction, train } from '@frugal/core-trainer';
 import { accuracyOf, type Lesson } from '@frugal/example-mnist';
-import { type LocalMethod, localLearning, weightPerturbation } from '@frugal/forward-grad';
+import { activityPerturbation, type LocalMethod, localLearning, weightPerturbation } from '@frugal/forward-grad';
 import { mlp } from '@frugal/nn';
 import {
   type Cost,
@@ -52,30 +52,39 @@ function local(model: Staged, method: LocalMethod, groupSize = 8): Task {
   return { estimator, loss: loss as never, model: withHeads as never };
 }
 
-/** The methods, each on a fresh MLP of these sizes. */
-export function methodsFor(sizes: readonly number[]): Record<string, Method> {
+/** Ways to learn a model; each has the rate that `chooseRate` finds on validation images for the MLP 784-512-512-10. */
+export const methods = {
+  backprop: (model: Staged): Method => ({
+    name: 'backprop',
+    forwardOnly: false,
+    peak: 3e-3,
+    task: { ...plain(model), estimator: backprop() },
+  }),
+  greedy: (model: Staged): Method => forward('local, 8 units a group', 3e-3, local(model, 'greedy')),
+  guided: (model: Staged): Method => forward('guided to the global loss', 3e-3, local(model, 'guided')),
+  exact: (model: Staged): Method => forward('local, exact', 3e-3, local(model, 'exact')),
+  frozen: (model: Staged): Method => forward('hidden layers frozen', 1e-2, local(model, 'frozen')),
+  activity: (model: Staged): Method =>
+    forward('activities, one scalar', 1e-3, { ...plain(model), estimator: activityPerturbation() }),
+  weights16: (model: Staged): Method => forward('weights, 16 directions', 1e-3, perturb(model, 16)),
+  weights1: (model: Staged): Method => forward('weights, 1 direction', 1e-3, perturb(model, 1)),
+} as const;
+
+/** Names of the methods in code. */
+export type MethodId = keyof typeof methods;
+
+function forward(name: string, peak: number, task: Task): Method {
+  return { name, forwardOnly: true, peak, task };
+}
+
+function perturb(model: Staged, directions: number): Task {
+  return { ...plain(model), estimator: weightPerturbation({ directions }) };
+}
+
+/** Every method, on MLPs of these sizes. */
+export function methodsFor(sizes: readonly number[]): Record<MethodId, Method> {
   const model = mlp(sizes) as unknown as Staged;
-  const perturb = (directions: number): Task => ({ ...plain(model), estimator: weightPerturbation({ directions }) });
-  return {
-    backprop: { name: 'backprop', forwardOnly: false, peak: 3e-3, task: { ...plain(model), estimator: backprop() } },
-    greedy: { name: 'local, 8 units a group', forwardOnly: true, peak: 3e-3, task: local(model, 'greedy') },
-    guided: { name: 'guided to the global loss', forwardOnly: true, peak: 3e-3, task: local(model, 'guided') },
-    exact: { name: 'local, exact', forwardOnly: true, peak: 3e-3, task: local(model, 'exact') },
-    frozen: { name: 'hidden layers frozen', forwardOnly: true, peak: 1e-2, task: local(model, 'frozen') },
-    weights16: { name: 'weights, 16 directions', forwardOnly: true, peak: 1e-3, task: perturb(16) },
-    weights1: { name: 'weights, 1 direction', forwardOnly: true, peak: 1e-3, task: perturb(1) },
-  };
-}
-
-/** Local learning, 8 units a group, of a model of one's own. */
-export function greedyOn(name: string, model: Staged): Method {
-  return { name, forwardOnly: true, peak: 3e-3, task: local(model, 'greedy') };
-}
-
-/** Weight perturbation with 16 directions of an MLP. */
-export function weightsOn(name: string, sizes: readonly number[]): Method {
-  const task = { ...plain(mlp(sizes) as unknown as Staged), estimator: weightPerturbation({ directions: 16 }) };
-  return { name, forwardOnly: true, peak: 1e-3, task };
+  return Object.fromEntries(Object.entries(methods).map(([id, make]) => [id, make(model)])) as never;
 }
 
 /** What a method reached, and what that took. */

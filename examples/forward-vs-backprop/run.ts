@@ -1,7 +1,7 @@
 import { lesson, recipeOf } from '@frugal/example-mnist';
 import { atLeast, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
 import { formatBytes, formatFlops } from '@frugal/tensor';
-import { learn, type Method, methodsFor, type Outcome } from './methods.ts';
+import { learn, type Method, type MethodId, methodsFor, type Outcome } from './methods.ts';
 
 const settings = {
   full: { sizes: [784, 512, 512, 10], epochs: 4, images: 55_000, target: 0.97 },
@@ -10,7 +10,7 @@ const settings = {
 
 type Row = { readonly method: Method; readonly outcome?: Outcome; readonly loss?: number };
 
-/** The same network on the same images, by seven ways to find a gradient. */
+/** The same network on the same images, by eight ways to find a gradient. */
 export async function runForwardVsBackprop(options: ExampleOptions, io: Io): Promise<readonly Target[]> {
   const { sizes, epochs, images, target } = options.quick ? settings.quick : settings.full;
   const { name, reason } = await io.start(options.backend);
@@ -42,7 +42,7 @@ export async function runForwardVsBackprop(options: ExampleOptions, io: Io): Pro
     if (io.live) io.frame(table(rows));
   }
   if (!io.live) io.print(table(rows));
-  const accuracy = (id: string): number => rows.find(({ method }) => method === methods[id])!.outcome!.accuracy;
+  const accuracy = (id: MethodId): number => rows.find(({ method }) => method === methods[id])!.outcome!.accuracy;
   io.print(`\n${verdict(accuracy)}`);
   return [
     atLeast('accuracy of the best forward-only method, 8 units a group', accuracy('greedy'), target, percent),
@@ -77,8 +77,10 @@ function table(rows: readonly Row[]): string {
 }
 
 /** Says plainly who won. */
-function verdict(accuracy: (id: string) => number): string {
-  const [reverse, greedy, exact, one] = ['backprop', 'greedy', 'exact', 'weights1'].map((id) => percent(accuracy(id)));
+function verdict(accuracy: (id: MethodId) => number): string {
+  const [reverse, greedy, exact, one] = (['backprop', 'greedy', 'exact', 'weights1'] as const).map((id) =>
+    percent(accuracy(id)),
+  );
   const winner = accuracy('backprop') > accuracy('greedy') ? 'Backprop learns more' : 'Backprop learns no more';
   return [
     `${winner} from the same images (${reverse} against ${greedy}), and nothing forward-only here needs many fewer FLOPs.`,
