@@ -1,7 +1,7 @@
-import type { Context, Module, Taps, Tree } from '@frugal/tensor';
+import { type Context, type Module, type Taps, type Tree, withPlans } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { DispatchPlan } from './plan.ts';
-import { type Plans, withPlans } from './plans.ts';
+import type { Plans } from './plans.ts';
 
 /** A balance loss of one layer: its logits [tokens, experts], its plan, where it stands. */
 export type BalanceLoss = (logits: tf.Tensor, plan: DispatchPlan, path: string) => tf.Tensor;

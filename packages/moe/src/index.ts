@@ -1,3 +1,4 @@
+export { withPlans } from '@frugal/tensor';
 export { applyBalanced, type Balanced, type BalanceLoss } from './apply-balanced.ts';
 export { balanceBias } from './balance.ts';
 export { type BalancedGroupsOptions, balancedGroups } from './convert/balanced-groups.ts';
@@ -7,7 +8,7 @@ export { importanceLoss, loadLoss, switchLoss, zLoss } from './losses.ts';
 export { type RoutingMetrics, routerEntropy, routingMetrics } from './metrics.ts';
 export { type MoeLayer, type MoeOptions, type MoeParams, type MoeRun, moe, type RouteOptions } from './moe.ts';
 export { type Capacity, type DispatchPlan, type PlanDispatchOptions, planDispatch } from './plan.ts';
-export { type Plans, withPlans } from './plans.ts';
+export type { Plans } from './plans.ts';
 export { type ModelRun, type RouteModelOptions, routeModel, runModel } from './route-model.ts';
 export type { Router, Selection, SelectOptions } from './router.ts';
 export { type DynamicKRouterOptions, type DynamicKRule, dynamicKRouter } from './routers/dynamic-k.ts';

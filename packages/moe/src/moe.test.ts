@@ -1,11 +1,21 @@
-import { hvp, jvp, key, meter, randomNormal, type Tree, treeLeaves, treeMap, valueAndGrad } from '@frugal/tensor';
+import {
+  hvp,
+  jvp,
+  key,
+  meter,
+  randomNormal,
+  type Tree,
+  treeLeaves,
+  treeMap,
+  valueAndGrad,
+  withPlans,
+} from '@frugal/tensor';
 import { describeEachBackend, expectClose, expectNoLeak, largestDifference } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import type { ExpertKind } from './experts.ts';
 import { type MoeParams, moe } from './moe.ts';
 import { type DispatchPlan, planDispatch } from './plan.ts';
-import { withPlans } from './plans.ts';
 import { dynamicKRouter } from './routers/dynamic-k.ts';
 import { topKRouter } from './routers/top-k.ts';
 import { denseReference } from './testing/index.ts';

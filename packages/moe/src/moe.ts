@@ -1,9 +1,9 @@
-import { type Context, type DynamicRun, FrugalError, foldIn, type Module, type Tree } from '@frugal/tensor';
+import { type Context, type DynamicRun, FrugalError, foldIn, type Module, PlanNeeded, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from './check.ts';
 import { type ExpertKind, type Experts, type ExpertsParams, stackedExperts } from './experts.ts';
 import { type Capacity, type DispatchPlan, planDispatch } from './plan.ts';
-import { findPlan, PlanNeeded } from './plans.ts';
+import { findPlan } from './plans.ts';
 import type { Router, SelectOptions } from './router.ts';
 
 /** Parameters of `moe`; `shared` where there are shared experts. */
@@ -156,17 +156,18 @@ export function moeOf<R extends Tree>(
       tf.tidy(() => {
         const tokens = flat(x);
         const found = findPlan(ctx);
-        if (found.plan === undefined && !found.routing) throw noPlan(ctx);
+        if (found.plan === undefined && !found.planning) throw noPlan(ctx);
         const logits = router.logits(params.router, tokens, ctx);
+        const count = tokens.shape[0]!;
         if (found.plan === undefined) {
           throw new PlanNeeded({
             path: ctx?.path ?? '',
-            logits: tf.keep(tf.clone(logits)),
-            pairFlops: pair,
-            plan: (values, select) => plan(values, logits.shape[0]!, ctx?.train ?? false, select),
+            scores: tf.keep(tf.clone(logits)),
+            plan: (values, select) => plan(values, count, ctx?.train ?? false, select),
+            spent: (plan) => pairsOf(plan as DispatchPlan).map((pairs) => pairs * pair),
           });
         }
-        checkPlan(found.plan, tokens.shape[0]!, router.experts);
+        checkPlan(found.plan, count, router.experts);
         ctx?.taps?.set(ctx.path ? `${ctx.path}.router` : 'router', logits);
         // Gates as a tensor even where no tape is open: forward mode differentiates what runs, and host numbers are constants.
         return tf.reshape(compute(params, tokens, found.plan, router.gates(logits, found.plan)), x.shape);
@@ -179,6 +180,13 @@ export function moeOf<R extends Tree>(
     },
   };
   return layer;
+}
+
+/** How many pairs of a plan each token has. */
+function pairsOf({ tokens, rows }: DispatchPlan): Float64Array {
+  const pairs = new Float64Array(tokens);
+  for (const token of rows) pairs[token]!++;
+  return pairs;
 }
 
 function noPlan(ctx: Context | undefined): FrugalError {

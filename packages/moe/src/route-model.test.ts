@@ -1,12 +1,11 @@
 import { vit } from '@frugal/nn';
-import { foldIn, key, meter, randomNormal, type Tree, treeLeaves, valueAndGrad } from '@frugal/tensor';
+import { foldIn, key, meter, randomNormal, type Tree, treeLeaves, valueAndGrad, withPlans } from '@frugal/tensor';
 import { describeEachBackend, expectClose, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { applyBalanced, type BalanceLoss } from './apply-balanced.ts';
 import { switchLoss } from './losses.ts';
 import { moe } from './moe.ts';
-import { withPlans } from './plans.ts';
 import { routeModel, runModel } from './route-model.ts';
 import { noisyTopKRouter } from './routers/noisy-top-k.ts';
 

@@ -27,10 +27,27 @@ export {
   listJvpRules,
   NoJvpRuleError,
   registerJvp,
+  stopGradient,
   valueAndGrad,
   vjp,
 } from './autodiff/index.ts';
 export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } from './backend/index.ts';
+export {
+  type CalibratePlansOptions,
+  calibratePlans,
+  findPlan,
+  makePlans,
+  PlanNeeded,
+  type PlannedRun,
+  type PlanOptions,
+  type PlanRequest,
+  type Plans,
+  runPlanned,
+  type SolveBudgetOptions,
+  type Solved,
+  solveBudget,
+  withPlans,
+} from './dynamic/index.ts';
 export { FrugalError } from './errors.ts';
 export type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './interpret/index.ts';
 export { interpret } from './interpret/index.ts';

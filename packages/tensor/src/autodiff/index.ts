@@ -9,6 +9,7 @@ export type { RuleKind } from './rules/entry.ts';
 export type { JvpCoverage, RegisterJvpOptions } from './rules/table.ts';
 export { listJvpRules, NoJvpRuleError, registerJvp } from './rules/table.ts';
 export type { TangentTree } from './seeds.ts';
+export { stopGradient } from './stop-gradient.ts';
 export type { Tangent } from './tangent.ts';
 export { isTapeOpen } from './tape.ts';
 export type { Aux, ValueAndGradOptions } from './value-and-grad.ts';

@@ -1,0 +1,4 @@
+export { type CalibratePlansOptions, calibratePlans } from './calibrate.ts';
+export { findPlan, PlanNeeded, type PlanRequest, type Plans, withPlans } from './plans.ts';
+export { makePlans, type PlannedRun, type PlanOptions, runPlanned } from './run-planned.ts';
+export { type SolveBudgetOptions, type Solved, solveBudget } from './solve-budget.ts';
