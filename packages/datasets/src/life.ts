@@ -79,7 +79,11 @@ export function lifeBoards(options: Omit<LifeOptions, 'steps' | 'wrap'>): Uint8A
   checkCount('height', height);
   checkCount('width', width);
   if (!(density >= 0 && density <= 1)) throw new DataArgumentError(`density is ${density}. Pass a probability.`);
-  return Uint8Array.from(uniforms(key, size * height * width), (u) => (u < density ? 1 : 0));
+  const drawn = uniforms(key, size * height * width);
+  const cells = new Uint8Array(drawn.length);
+  // A loop: `from` with a function takes ten times as long.
+  for (let i = 0; i < cells.length; i++) cells[i] = drawn[i]! < density ? 1 : 0;
+  return cells;
 }
 
 /** A fixed set of random boards `[H, W, 1]` with what they are after `steps` steps, of the same shape. */
