@@ -23,18 +23,10 @@ export function fromTensors<T extends Tree>(examples: T, options: BatchOptions):
     );
   }
   return rowDataset(size, options, (start, end, order) => {
-    const rows = order && Int32Array.from(order.subarray(start, end));
+    const rows = order && new Int32Array(order.buffer, order.byteOffset + 4 * start, end - start);
     return treeUnflatten(
       examples as Tree,
-      leaves.map(([, leaf]) => (rows === undefined ? tf.slice(leaf, start, end - start) : take(leaf, rows))),
+      leaves.map(([, leaf]) => (rows === undefined ? tf.slice(leaf, start, end - start) : gatherRows(leaf, rows))),
     ) as T;
   });
-}
-
-function take(leaf: tf.Tensor, rows: Int32Array): tf.Tensor {
-  if (leaf.dtype === 'float32') return gatherRows(leaf, rows);
-  const indices = tf.tensor1d(rows, 'int32');
-  const taken = tf.gather(leaf, indices);
-  indices.dispose();
-  return taken;
 }

@@ -54,26 +54,16 @@ export class Stepper<P extends Tree, B> {
   /** Updates the parameters; the estimate and the batch stay. */
   apply(progress: Progress<P>, batch: B, { loss, grads }: Estimate): void {
     const { params, optimizer, state, step } = progress;
-    const gradientKey = (): Key => this.#keyOf(step, 0);
-    const updateKey = (): Key => this.#keyOf(step, 1);
     const evaluate = (at: Tree): tf.Scalar => {
       const scratch = state.clone();
-      const ctx = { train: true, key: gradientKey(), state: scratch };
+      const ctx = { train: true, key: this.#keyOf(step, 0), state: scratch };
       try {
         return tf.tidy(() => tf.mean(this.#loss(at as P, batch, ctx)));
       } finally {
         scratch.dispose();
       }
     };
-    const extra: UpdateExtra = {
-      step,
-      loss,
-      // Made when asked for: few optimizers draw numbers.
-      get key() {
-        return updateKey();
-      },
-      evaluate,
-    };
+    const extra: UpdateExtra = { step, loss, key: this.#keyOf(step, 1), evaluate };
     const [moved, next] = this.#metered(() => takeStep(this.#optimizer, grads, optimizer, params, extra));
     progress.params = moved;
     progress.optimizer = next;

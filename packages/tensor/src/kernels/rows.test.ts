@@ -41,6 +41,11 @@ describeEachBackend('gatherRows', () => {
       const x = tf.ones([3, 2, 2]);
       const y = gatherRows(x, Int32Array.of(2, 2, 0, 1));
       expect(y.shape).toEqual([4, 2, 2]);
+      const labels = tf.tensor1d([7, 8, 9], 'int32');
+      const taken = gatherRows(labels, Int32Array.of(2, 0));
+      expect(taken.dtype).toBe('int32');
+      expect(taken.shape).toEqual([2]);
+      tf.dispose([labels, taken]);
       expect(() => gatherRows(x, Int32Array.of(0, 3))).toThrow(/rows\[1\] must be a row in \[0, 3\), got 3/);
       expect(() => gatherRows(x, Int32Array.of(-1))).toThrow(/got -1/);
       expect(() => gatherRows(x, [1] as never)).toThrow(/Int32Array/);

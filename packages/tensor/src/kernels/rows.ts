@@ -13,28 +13,28 @@ export interface ScatterAddRowsOptions {
 }
 
 function checkRanked(name: string, argument: string, x: tf.Tensor): void {
-  checkFloats(name, argument, x);
   if (x.rank === 0) throw new KernelArgumentError(name, argument, 'must have rows, got a scalar.');
 }
 
 /**
- * Rows of a tensor: y[i] = x[rows[i]] over the first axis. Differentiable in `x`.
+ * Rows of a tensor: y[i] = x[rows[i]] over the first axis. Differentiable in `x` where that is float32.
  *
- * @param x [N, …], float32.
+ * @param x [N, …], float32 or int32.
  * @param rows Numbers in [0, N), known on the host, in any order, repeated or not.
- * @returns [rows.length, …].
- * @throws {KernelArgumentError} If a row is out of range.
+ * @returns [rows.length, …], of the type of `x`.
+ * @throws {KernelArgumentError} If a row is out of range, or `x` holds neither floats nor integers.
  */
 export function gatherRows(x: tf.Tensor, rows: Int32Array): tf.Tensor {
   const name = KernelName.GatherRows;
   checkRanked(name, 'x', x);
+  if (x.dtype !== 'int32') checkFloats(name, 'x', x);
   checkRows(name, rows, x.shape[0]!);
-  const shape = x.shape;
+  const { shape, dtype } = x;
   const kept = isRecording() ? rows.slice() : rows; // the caller may reuse the array before the backward pass
   return differentiable(
     { x },
     () => {
-      if (rows.length === 0) return tf.zeros([0, ...shape.slice(1)]);
+      if (rows.length === 0) return tf.zeros([0, ...shape.slice(1)], dtype);
       return hasKernel(name) ? runKernel(name, { x }, { rows })[0]! : tf.gather(x, tf.tensor1d(rows, 'int32'));
     },
     (dy) => ({ x: () => scatterAddRows({ into: tf.zeros(shape), x: dy }, { rows: kept }) }),
@@ -53,6 +53,7 @@ export function scatterAddRows({ into, x }: ScatterAddRowsInputs, options: Scatt
   const rows = isRecording() ? options.rows.slice() : options.rows;
   const scale = isRecording() ? options.scale?.slice() : options.scale;
   checkRanked(name, 'into', into);
+  checkFloats(name, 'into', into);
   checkRows(name, rows, into.shape[0]!);
   checkFloats(name, 'x', x, [rows.length, ...into.shape.slice(1)]);
   if (scale !== undefined && scale.length !== rows.length) {

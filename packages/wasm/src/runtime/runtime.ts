@@ -10,7 +10,7 @@ const SCRATCH_ADDRESS = 200;
 const SCRATCH_STRIDE = 204;
 
 /** Multiply-adds, or elements that are moved, below which waking a worker does not pay. */
-const THREADED_WORK = 1_000_000;
+const THREADED_WORK = 4_000_000;
 /** Work after which `threads: 'auto'` starts its workers: a short program never pays for them. */
 const WORK_BEFORE_WORKERS = 100_000_000;
 
