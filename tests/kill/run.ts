@@ -2,7 +2,7 @@
 // and, when it has finished, the fingerprint of everything that it computed.
 import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { adamw, type CheckpointStore, cosine, fromArrays, train } from '@frugal/core-trainer';
+import { adamw, type CheckpointStore, cosine, fromArrays, saveTo, train } from '@frugal/core-trainer';
 import { directoryStore } from '@frugal/core-trainer/node';
 import { cpu, key, treeEntries, useBackend } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
@@ -40,7 +40,7 @@ const run = train({
   epochs,
   ema: 0.95,
   yieldEvery: 1,
-  checkpoint: { store: slowly(directoryStore(folder)), everySteps: 4, everyEpochs: 3, resume: true },
+  checkpoint: saveTo(slowly(directoryStore(folder)), { everySteps: 4, everyEpochs: 3, resume: true }),
   evaluate: async (params) => {
     const [value] = await params.head.w.data();
     return { first: value! };

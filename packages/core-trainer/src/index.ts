@@ -41,7 +41,7 @@ export {
   type WatchOptions,
 } from './listeners/index.ts';
 export {
-  type CheckpointOptions,
+  type Checkpoints,
   type Evaluate,
   type EvaluateOnOptions,
   type EvaluateOptions,
@@ -53,6 +53,8 @@ export {
   type LossTask,
   type ObjectiveTask,
   type RunOptions,
+  type SaveToOptions,
+  saveTo,
   type TrainObjectiveOptions,
   type TrainOptions,
   train,

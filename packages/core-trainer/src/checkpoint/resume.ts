@@ -89,7 +89,7 @@ export async function loadCheckpoint<P extends Tree = Tree>(
   if (found === undefined) {
     throw new CheckpointError(
       'CHECKPOINT_STORE',
-      'The store has no checkpoint. Train with checkpoint: { store } first.',
+      'The store has no checkpoint. Train with checkpoint: saveTo(store) first.',
     );
   }
   const { tensors, info } = found;

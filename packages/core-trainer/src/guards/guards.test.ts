@@ -2,7 +2,7 @@ import { type Event, key, type LossFunction, type RunResult, type Tree, treeDisp
 import { bitsOf, describeEachBackend, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { fromArrays, memoryStore, NonFiniteError, sgd, type TrainOptions, train } from '../index.ts';
+import { fromArrays, memoryStore, NonFiniteError, saveTo, sgd, type TrainOptions, train } from '../index.ts';
 import { findCulprit, nonFinitePaths, sumOf } from './index.ts';
 
 type Params = { a: tf.Tensor; deep: { w: tf.Tensor } };
@@ -114,7 +114,7 @@ describeEachBackend('guards', () => {
     await expectNoLeak(async () => {
       for (const readEvery of [1, 2]) {
         const store = memoryStore();
-        const checkpoint = { store, everySteps: 1, keep: 9 };
+        const checkpoint = saveTo(store, { everySteps: 1, keep: 9 });
         const guards = { nonFinite: 'rollback', snapshotEvery: 2 } as const;
         const { result, events } = await outcome([1, 2, 3, -2, 4], { readEvery, guards, checkpoint });
         // Snapshot after two steps; the third is undone; then x = 4.

@@ -2,7 +2,7 @@ import { type Event, key, type Tree, treeDispose } from '@frugal/tensor';
 import { describeEachBackend, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
-import { earlyStopping, fromArrays, keepBest, memoryStore, sgd, type TrainOptions, train } from '../index.ts';
+import { earlyStopping, fromArrays, keepBest, memoryStore, saveTo, sgd, type TrainOptions, train } from '../index.ts';
 
 type Params = { w: tf.Tensor };
 type Batch = { x: tf.Tensor };
@@ -49,7 +49,7 @@ describeEachBackend('hooks', () => {
       const store = memoryStore();
       const scores = [1, 2, 3, 4, 5];
       const hooks = () => [earlyStopping({ metric: 'score', patience: 3 })];
-      const checkpoint = { store, resume: true };
+      const checkpoint = saveTo(store, { resume: true });
       free(await train(options(scores, { steps: 3, hooks: hooks(), checkpoint })).result);
       for (const _ of [0, 1]) {
         const resumed = await train(options(scores, { hooks: hooks(), checkpoint })).result;
@@ -78,9 +78,11 @@ describeEachBackend('hooks', () => {
       const scores = [0.1, 0.9, 0.5, 0.3, 0.2];
       const store = memoryStore();
       const first = keepBest<Params>({ metric: 'score', mode: 'max' });
-      free(await train(options(scores, { steps: 4, hooks: [first], checkpoint: { store, resume: true } })).result);
+      free(
+        await train(options(scores, { steps: 4, hooks: [first], checkpoint: saveTo(store, { resume: true }) })).result,
+      );
       const second = keepBest<Params>({ metric: 'score', mode: 'max' });
-      free(await train(options(scores, { hooks: [second], checkpoint: { store, resume: true } })).result);
+      free(await train(options(scores, { hooks: [second], checkpoint: saveTo(store, { resume: true }) })).result);
       expect(second.best).toMatchObject({ value: 0.9, step: 2 });
       expect([...(await second.best!.params.w.data())]).toEqual([-2]);
       first.dispose();

@@ -10,11 +10,12 @@ import {
 } from '@frugal/tensor';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { checkNumber } from '../arguments.ts';
-import type { CheckpointStore } from '../checkpoint/index.ts';
 import type { Stream } from '../data/index.ts';
 import type { GuardOptions } from '../guards/index.ts';
 import type { WithAverageOptions } from '../transforms/index.ts';
+import { checkCadence } from './cadence.ts';
 import type { Hook, Listener } from './hook.ts';
+import type { Checkpoints } from './save-to.ts';
 import type { LossTask, ObjectiveTask } from './task.ts';
 
 /** Measures parameters on data that they are not trained on; `params` stay the loop's. */
@@ -29,21 +30,6 @@ export interface EvaluateOptions<P extends Tree, B> {
   /** Default 1, unless `everySteps` is given. */
   everyEpochs?: number;
   everySteps?: number;
-}
-
-/** Where, when and how many checkpoints are written. */
-export interface CheckpointOptions {
-  store: CheckpointStore;
-  /**
-   * Go on from the newest good checkpoint where there is one (true), or start over (false: the old ones go as soon as
-   * a new one is safe). Without it, a store that holds checkpoints is refused.
-   */
-  resume?: boolean;
-  /** Default 1, unless `everySteps` is given. */
-  everyEpochs?: number;
-  everySteps?: number;
-  /** The newest ones that are kept, at least 1. Default 2. */
-  keep?: number;
 }
 
 /** How a run is made, whatever it learns. */
@@ -65,7 +51,8 @@ export interface RunOptions<P extends Tree, B> {
   state?: Readonly<Record<string, Tensor>>;
   /** Data to measure the loss and the objective's metrics on, or a function that measures what it likes. */
   evaluate?: Dataset<B> | Evaluate<P> | EvaluateOptions<P, B>;
-  checkpoint?: CheckpointOptions;
+  /** Where the run is saved and resumed: `saveTo(store)`. */
+  checkpoint?: Checkpoints;
   /** What to do about NaN and infinity. Default `{ nonFinite: 'stop' }`. */
   guards?: GuardOptions;
   /** Keeps an exponential moving average of the parameters; a number is its decay per step. */
@@ -100,15 +87,9 @@ export type TrainObjectiveOptions<
 export type AnyTrainOptions<P extends Tree, B> = (LossTask<P, B> | ObjectiveTask<P, B & Tree, Tree, Tree>) &
   RunOptions<P, B>;
 
-function checkCadence(name: string, options: { everyEpochs?: number; everySteps?: number }): void {
-  const positive = { min: 1, integer: true };
-  if (options.everyEpochs !== undefined) checkNumber(`${name}.everyEpochs`, options.everyEpochs, positive);
-  if (options.everySteps !== undefined) checkNumber(`${name}.everySteps`, options.everySteps, positive);
-}
-
 /** @throws {FrugalError} `INVALID_ARGUMENT`, before anything has happened. */
 export function checkTrainOptions<P extends Tree, B>(options: AnyTrainOptions<P, B>): void {
-  const { epochs, steps, evaluate, checkpoint, hooks = [], readEvery = 1, yieldEvery = 16, guards = {} } = options;
+  const { epochs, steps, evaluate, hooks = [], readEvery = 1, yieldEvery = 16, guards = {} } = options;
   const positive = { min: 1, integer: true };
   if (epochs === undefined && steps === undefined) {
     throw new FrugalError('INVALID_ARGUMENT', 'train needs epochs or steps, and got neither. Pass epochs: 1.');
@@ -118,10 +99,6 @@ export function checkTrainOptions<P extends Tree, B>(options: AnyTrainOptions<P,
   checkNumber('readEvery', readEvery, positive);
   checkNumber('yieldEvery', yieldEvery, { min: 0 });
   if (typeof evaluate === 'object' && 'on' in evaluate) checkCadence('evaluate', evaluate);
-  if (checkpoint !== undefined) {
-    checkCadence('checkpoint', checkpoint);
-    checkNumber('checkpoint.keep', checkpoint.keep ?? 2, positive);
-  }
   checkNumber('guards.snapshotEvery', guards.snapshotEvery ?? 100, positive);
   checkNumber('guards.limit', guards.limit ?? 1, { ...positive, min: 0 });
   if (guards.nonFinite === 'skip' && readEvery > 1) {

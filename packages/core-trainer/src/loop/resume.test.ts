@@ -18,6 +18,8 @@ import {
   loadCheckpoint,
   memoryStore,
   momentum,
+  type SaveToOptions,
+  saveTo,
   type TrainOptions,
   train,
 } from '../index.ts';
@@ -27,7 +29,7 @@ const data = fromArrays(noisyExamples(20), { batchSize: 8 });
 
 type Options = TrainOptions<NoisyParams, NoisyBatch>;
 
-function options(store: CheckpointStore, more: Partial<Options> = {}): Options {
+function options(store: CheckpointStore, more: Partial<Options> = {}, saving: SaveToOptions = {}): Options {
   return {
     model: noisyNet,
     loss: noisyNet.loss,
@@ -42,8 +44,8 @@ function options(store: CheckpointStore, more: Partial<Options> = {}): Options {
       norm.dispose();
       return { norm: value! };
     },
+    checkpoint: saveTo(store, { everySteps: 2, everyEpochs: 1, resume: true, ...saving }),
     ...more,
-    checkpoint: { store, everySteps: 2, everyEpochs: 1, resume: true, ...more.checkpoint },
   };
 }
 
@@ -121,7 +123,7 @@ describeEachBackend('resume', () => {
         const broken = newest.slice();
         broken[at]! ^= 4;
         await store.write(names[1]!, [broken]);
-        const run = train(options(store, { steps: 0, checkpoint: { store, keep: 5 } }));
+        const run = train(options(store, { steps: 0 }, { keep: 5 }));
         const notes: Event[] = [];
         for await (const event of run.events) notes.push(event);
         expect(notes).toContainEqual(
@@ -164,7 +166,7 @@ describeEachBackend('resume', () => {
       }
       const { ema: _, ...withoutEma } = options(store);
       await expect(train(withoutEma).result).rejects.toThrow(/averaged parameters/);
-      await expect(train(options(store, { checkpoint: { store, resume: undefined as never } })).result).rejects.toThrow(
+      await expect(train(options(store, { checkpoint: saveTo(store) })).result).rejects.toThrow(
         /holds checkpoints up to step 4.*resume: true/,
       );
     });
@@ -191,13 +193,13 @@ describeEachBackend('resume', () => {
   it('starts over when told so, and removes the old ones when a new one is safe', async () => {
     const store = memoryStore();
     free(await train(options(store, { epochs: 3 })).result);
-    free(await train(options(store, { steps: 2, checkpoint: { store, resume: false } })).result);
+    free(await train(options(store, { steps: 2 }, { resume: false })).result);
     expect(await store.list()).toEqual(['step-0000000002.safetensors']);
   });
 
   it('keeps as many as asked, and tells where they are', async () => {
     const store = memoryStore();
-    const run = train(options(store, { checkpoint: { store, keep: 3, everySteps: 1, resume: false } }));
+    const run = train(options(store, {}, { keep: 3, everySteps: 1, resume: false }));
     const paths: string[] = [];
     for await (const event of run.events) if (event.type === 'checkpoint') paths.push(event.path);
     free(await run.result);

@@ -1,7 +1,7 @@
 import { FrugalError, foldIn, type Key, type RunResult, split, type Tree, treeDispose, treeSize } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { CheckpointInfo, Json } from '../checkpoint/index.ts';
-import { CheckpointWriter } from '../checkpoint/writer.ts';
+import type { CheckpointWriter } from '../checkpoint/writer.ts';
 import { isDataset, openStream } from '../data/stream.ts';
 import { backprop } from '../estimators/index.ts';
 import { resolveGuard } from '../guards/index.ts';
@@ -116,11 +116,7 @@ export class TrainingRun<P extends Tree, B> {
     const { estimator = backprop(), guards, meter, readEvery, checkpoint } = this.#options;
     this.#epoch = position.epoch;
     this.#batch = position.batch;
-    if (checkpoint !== undefined) {
-      this.#writer = new CheckpointWriter(checkpoint.store, checkpoint.keep ?? 2, stale, (step, path) =>
-        this.#reporter.emit({ type: 'checkpoint', step, path }),
-      );
-    }
+    this.#writer = checkpoint?.writer(stale, (step, path) => this.#reporter.emit({ type: 'checkpoint', step, path }));
     const guard = resolveGuard(guards);
     const stepper = new Stepper({
       loss: this.#task.loss,
