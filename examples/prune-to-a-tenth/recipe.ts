@@ -1,8 +1,8 @@
-import { adamw, classification, cosine, type Listener, lossFunction, train } from '@frugal/core-trainer';
+import { adamw, classification, cosine, distillation, type Hook, type Listener, train } from '@frugal/core-trainer';
 import type { Mnist } from '@frugal/datasets';
 import { type Lesson, lesson, recipeOf } from '@frugal/example-mnist';
 import { geometricSparsity, keepPruned, type Masks, magnitudeMasks } from '@frugal/sparsity-metrics';
-import { foldIn, key, type Module, type Tree, treeDispose } from '@frugal/tensor';
+import { foldIn, type GradientTransformation, key, type Module, type Tree, treeDispose } from '@frugal/tensor';
 
 /** MNIST in batches of 100, as the pruning papers have it; 5,000 images are kept apart to choose by. */
 export function images(mnist: Mnist, seed: number, size = 55_000): Lesson {
@@ -18,22 +18,37 @@ export interface Phase {
   readonly params?: Tree;
   /** What stays cut. */
   readonly masks?: Masks;
+  /** Trained parameters whose answers are learned beside the labels (arXiv 1503.02531). */
+  readonly teacher?: Tree;
+  /** Whose parameters those are. Default: the same model's. */
+  readonly teacherModel?: Module;
   readonly weightDecay?: number;
+  readonly hooks?: readonly Hook[];
   readonly listeners?: readonly Listener[];
+  /** Wraps the optimizer; `masks` does so for masks that do not change. */
+  readonly optimizer?: (plain: GradientTransformation) => GradientTransformation;
 }
+
+/** How much a teacher says. */
+const TAUGHT = { share: 0.9, temperature: 4 };
 
 /** Trains, and returns the parameters; those of `phase.params` stay the caller's. */
 export async function fit<P extends Tree>(model: Module<P>, data: Lesson, phase: Phase): Promise<P> {
-  const { epochs, peak, seed, params, masks, weightDecay = 0.01, listeners = [] } = phase;
+  const { epochs, peak, seed, params, masks, teacher, weightDecay = 0.01, hooks = [], listeners = [] } = phase;
+  const wrap = phase.optimizer ?? ((plain) => (masks === undefined ? plain : keepPruned(plain, masks)));
   const steps = epochs * data.train.batchesPerEpoch;
-  const plain = adamw(cosine(peak, { steps, warmup: Math.min(100, steps >> 3) }), { weightDecay });
+  const teaches = phase.teacherModel ?? (model as unknown as Module);
+  const task = classification();
+  const taught = (from: Tree) => distillation(task, (x) => teaches.apply(from, x), TAUGHT);
+  const objective = teacher === undefined ? task : taught(teacher);
   const run = train({
     model,
-    loss: lossFunction(model, classification().loss),
-    optimizer: masks === undefined ? plain : keepPruned(plain, masks),
+    objective: objective as typeof task,
+    optimizer: wrap(adamw(cosine(peak, { steps, warmup: Math.min(100, steps >> 3) }), { weightDecay })),
     data: data.train,
     epochs,
     key: foldIn(key(seed), 2),
+    hooks,
     listeners,
     ...(params !== undefined && { params: params as P }),
   });
@@ -50,6 +65,8 @@ export interface Cut {
   readonly epochs: readonly number[];
   readonly peak: number;
   readonly seed: number;
+  /** Teaches what is cut, e.g. the net before the cuts. */
+  readonly teacher?: Tree;
   /** Called after each round's training. */
   readonly after?: (round: number, params: Tree, masks: Masks) => Promise<void> | void;
 }
@@ -63,14 +80,15 @@ export async function cutInRounds<P extends Tree>(
   model: Module<P>,
   trained: P,
   data: Lesson,
-  { timesFewer, epochs, peak, seed, after }: Cut,
+  { timesFewer, epochs, peak, seed, teacher, after }: Cut,
 ): Promise<{ params: P; masks: Masks }> {
   const sparsity = geometricSparsity(1 - 1 / timesFewer, epochs.length);
   let params = trained;
   let masks: Masks = {};
   for (const [round, length] of epochs.entries()) {
     const more = await magnitudeMasks(params, { sparsity: sparsity(round) }, { masks });
-    const next = await fit(model, data, { epochs: length, peak, seed: seed + 100 * (round + 1), params, masks: more });
+    const phase = { epochs: length, peak, seed: seed + 100 * (round + 1), params, masks: more };
+    const next = await fit(model, data, { ...phase, ...(teacher && { teacher }) });
     treeDispose(masks);
     if (params !== trained) treeDispose(params);
     [params, masks] = [next, more];

@@ -4,7 +4,8 @@ export type { ActivationReport, LayerActivity } from './activations/report.ts';
 export { type Agreement, type AgreementOptions, agreement, type PairAgreement } from './difficulty/agreement.ts';
 export { costsOf, difficulty, type Scores } from './difficulty/difficulty.ts';
 export type { Amount } from './masks/amount.ts';
-export { keepPruned } from './masks/keep-pruned.ts';
+export { graspMasks, type SynflowOptions, synflowMasks } from './masks/init-scores.ts';
+export { keepPruned, type MaskSource } from './masks/keep-pruned.ts';
 export {
   applyMasks,
   type Masks,
@@ -14,9 +15,23 @@ export {
   weightSparsity,
   weightsOnly,
 } from './masks/masks.ts';
+export { type MovementState, trackMovement } from './masks/movement.ts';
+export { type Pattern, type PatternMasksOptions, patternMasks, patternShare } from './masks/nm.ts';
 export { magnitudeMasks, type PruneOptions, pruneByScores, randomMasks, snipMasks } from './masks/prune.ts';
+export {
+  type ErdosRenyiOptions,
+  erdosRenyiMasks,
+  type GrowBy,
+  regrowMasks,
+  regrowthShare,
+  type SparseFromStart,
+  type SparseFromStartOptions,
+  sparseFromStart,
+} from './masks/regrow.ts';
 export { type LayerWork, type RemainingWork, remainingWork } from './masks/remaining.ts';
 export { type CubicSparsityOptions, cubicSparsity, geometricSparsity } from './masks/schedule.ts';
+export { type LotteryTicketsOptions, lotteryTickets, shuffleMasks, type Ticket } from './masks/tickets.ts';
+export { inputNorms, wandaMasks } from './masks/wanda.ts';
 export type { Coding } from './storage/codings.ts';
 export { type DecodedSparse, type DecodeSparseOptions, decodeSparse } from './storage/decode-sparse.ts';
 export { type EncodeSparseOptions, encodeSparse, type SparseFile, type StoredTensor } from './storage/encode-sparse.ts';

@@ -9,6 +9,9 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { checkMasks, type Masks, mapMasked } from './masks.ts';
 
+/** Masks, or what gives those that hold now: for masks that change while a net is trained. */
+export type MaskSource = Masks | (() => Masks);
+
 /**
  * An optimizer under which cut weights stay zero, whatever momentum, decay or noise it has.
  *
@@ -16,16 +19,21 @@ import { checkMasks, type Masks, mapMasked } from './masks.ts';
  * masked before. Has a `step` where the optimizer has one. The masks stay the caller's and must live as long as this is used.
  *
  * @param inner The whole optimizer.
- * @param masks From any pruning.
+ * @param masks From any pruning; a function is asked at every step.
  * @throws {FrugalError} `MASK_MISMATCH` from `init`, if a mask fits no parameter.
  */
-export function keepPruned<S extends Tree>(inner: GradientTransformation<S>, masks: Masks): GradientTransformation<S> {
+export function keepPruned<S extends Tree>(
+  inner: GradientTransformation<S>,
+  masks: MaskSource,
+): GradientTransformation<S> {
+  const now = typeof masks === 'function' ? masks : () => masks;
+
   /** Runs `f` with dense gradients whose cut entries are zero. */
   function withMasked<R>(grads: UpdateTree, f: (masked: Tree) => R): R {
     const dense = treeMaterialize(grads);
     const masked = mapMasked(
       dense,
-      masks,
+      now(),
       (leaf, mask) => tf.mul(leaf, mask),
       (leaf) => leaf.clone(),
     );
@@ -39,6 +47,7 @@ export function keepPruned<S extends Tree>(inner: GradientTransformation<S>, mas
 
   /** The tree with cut entries set to zero; takes over the leaves that it is given. */
   function zeroed<P extends Tree>(tree: P): P {
+    const masks = now();
     const out = mapMasked(
       tree,
       masks,
@@ -59,7 +68,7 @@ export function keepPruned<S extends Tree>(inner: GradientTransformation<S>, mas
 
   return {
     init(params) {
-      checkMasks(masks, params);
+      checkMasks(now(), params);
       return inner.init(params);
     },
     update: (grads, state, params, extra) =>
@@ -72,7 +81,7 @@ export function keepPruned<S extends Tree>(inner: GradientTransformation<S>, mas
         let i = 0;
         const out = mapMasked(
           updates,
-          masks,
+          now(),
           (u, mask) => tf.tidy(() => tf.add(tf.mul(u, mask), tf.mul(parameters.get(paths[i++]!)!, tf.sub(mask, 1)))),
           (u) => {
             i++;

@@ -15,8 +15,8 @@ import { smallest } from './select.ts';
 
 /** Options of all prunings. */
 export interface PruneOptions {
-  /** Whether each parameter loses its share, or all are ranked together. Default `'global'`. */
-  scope?: 'global' | 'layer';
+  /** What loses its share: all parameters ranked together, each parameter, or each unit (last axis) of each. Default `'global'`. */
+  scope?: 'global' | 'layer' | 'unit';
   /** What was cut before: it stays cut, and only what is left is ranked. */
   masks?: Masks;
   /** Which parameters may be pruned. Default: those of rank 2 and more. */
@@ -37,8 +37,8 @@ interface Ranked {
  * is one of what is left. Of equal scores the first are cut.
  *
  * @param scores A tree like the parameters; only the leaves that may be pruned are read.
- * @param amount A share of what is left, `{ count }` or `{ sparsity }` to reach; per parameter with `scope: 'layer'`, where it
- *   may be a function of the path.
+ * @param amount A share of what is left, `{ count }` or `{ sparsity }` to reach; per parameter with `scope: 'layer'` (per
+ *   unit with `'unit'`), where it may be a function of the path.
  * @returns New masks of all parameters that may be pruned; the caller owns them.
  * @throws {FrugalError} `BAD_OPTION` for an amount out of range, `MASK_MISMATCH` for masks of another tree, `BAD_SCORES` for a NaN.
  */
@@ -50,16 +50,21 @@ export async function pruneByScores(
   const { scope = 'global', masks = {}, prunable = weightsOnly } = options;
   checkMasks(masks, scores);
   if (scope === 'global' && typeof amount === 'function') {
-    throw new FrugalError('BAD_OPTION', "amount is a function of the path, which needs scope: 'layer'.");
+    throw new FrugalError('BAD_OPTION', "amount is a function of the path, which needs scope: 'layer' or 'unit'.");
   }
   const ranked = await Promise.all(
     treeEntries(scores)
       .filter(([path, leaf]) => prunable(path, leaf as tf.Tensor))
       .map(([path, leaf]) => rank(path, leaf as tf.Tensor, masks[path])),
   );
-  if (scope === 'layer') {
-    for (const one of ranked) cut([one], typeof amount === 'function' ? amount(one.path) : amount);
-  } else cut(ranked, amount as Amount);
+  if (scope === 'global') cut(ranked, amount as Amount);
+  else {
+    for (const one of ranked) {
+      const own = typeof amount === 'function' ? amount(one.path) : amount;
+      if (scope === 'layer') cut([one], own);
+      else cutUnits(one, own);
+    }
+  }
   return Object.fromEntries(
     ranked.map(({ path, shape, alive }) => [path, tf.tensor(Float32Array.from(alive), [...shape], 'float32')]),
   );
@@ -92,6 +97,24 @@ function cut(group: readonly Ranked[], amount: Amount): void {
   for (const one of group) {
     one.alive.set(alive.subarray(at, at + one.alive.length));
     at += one.alive.length;
+  }
+}
+
+/** Ranks the weights of each unit apart, and cuts in `alive`. */
+function cutUnits({ path, shape, scores, alive }: Ranked, amount: Amount): void {
+  const units = shape.at(-1) ?? 1;
+  const inputs = scores.length / units;
+  for (let unit = 0; unit < units; unit++) {
+    const pick = (values: ArrayLike<number>): number[] =>
+      Array.from({ length: inputs }, (_, i) => values[i * units + unit]!);
+    const column: Ranked = {
+      path,
+      shape: [inputs],
+      scores: Float32Array.from(pick(scores)),
+      alive: Uint8Array.from(pick(alive)),
+    };
+    cut([column], amount);
+    for (let i = 0; i < inputs; i++) alive[i * units + unit] = column.alive[i]!;
   }
 }
 
