@@ -12,6 +12,8 @@ const limits = {
   '@frugal/early-exit/testing': '1 kB',
   '@frugal/forward-grad': '32 kB',
   '@frugal/forward-grad/layers': '32 kB',
+  '@frugal/libtensorflow': '40 kB',
+  '@frugal/libtensorflow/register': '8 kB',
   '@frugal/moe': '32 kB',
   '@frugal/moe/testing': '32 kB',
   '@frugal/nn': '18 kB',

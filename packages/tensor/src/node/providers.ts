@@ -15,7 +15,7 @@ interface Source {
 
 /** Ours first, as only they train fast; then tfjs's own. */
 const sources: Readonly<Record<Exclude<BackendName, 'cpu' | 'webgl'>, readonly Source[]>> = {
-  tensorflow: [{ package: '@frugal/libtensorflow', make: 'libtensorflow' }, { package: '@tensorflow/tfjs-node' }],
+  tensorflow: [{ package: '@frugal/libtensorflow', make: 'tensorflow' }, { package: '@tensorflow/tfjs-node' }],
   webgpu: [{ package: '@frugal/webgpu', make: 'webgpu' }],
   wasm: [{ package: '@frugal/wasm', make: 'wasm' }, { package: '@tensorflow/tfjs-backend-wasm' }],
 };
