@@ -1,8 +1,7 @@
-import { FrugalError, foldIn, isStructured, type Key, type Tree, treeDispose, treeEntries } from '@frugal/tensor';
+import { foldIn, isStructured, type Key, type Tree, treeDispose, treeEntries } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { SeededEstimator } from '../estimators/seeded.ts';
-
-type Named = { name: string; tensor: tf.Tensor };
+import { DelegatingOptimizer, type Named } from './delegate.ts';
 
 /** Options of `forwardOptimizer`. */
 export interface ForwardOptimizerOptions {
@@ -11,20 +10,18 @@ export interface ForwardOptimizerOptions {
 }
 
 /** An optimizer of tfjs whose gradients come from an estimator instead of a backward pass. */
-export class ForwardOptimizer extends tf.Optimizer {
+export class ForwardOptimizer extends DelegatingOptimizer {
   static get className(): string {
     return 'FrugalForwardOptimizer';
   }
 
   readonly #estimator: SeededEstimator;
-  readonly #inner: tf.Optimizer;
   readonly #key: Key;
 
   /** Use `forwardOptimizer`. */
   constructor(estimator: SeededEstimator, inner: tf.Optimizer, key: Key) {
-    super();
+    super(inner);
     this.#estimator = estimator;
-    this.#inner = inner;
     this.#key = key;
   }
 
@@ -32,41 +29,18 @@ export class ForwardOptimizer extends tf.Optimizer {
     const variables = varList ?? trainableVariables();
     const params = Object.fromEntries(variables.map((variable, i) => [String(i), variable]));
     const loss = (p: Tree): tf.Tensor1D => withValues(params, p, () => tf.reshape(f(), [1]) as tf.Tensor1D);
-    const key = foldIn(this.#key, this.#inner.iterations);
+    const key = foldIn(this.#key, this.inner.iterations);
     const { loss: cost, grads } = this.#estimator(loss, params as Tree, null, key);
     const named = treeEntries(grads).map(([i, leaf]): Named => {
       const { name } = variables[Number(i)]!;
       return { name, tensor: isStructured(leaf) ? leaf.materialize() : tf.clone(leaf as tf.Tensor) };
     });
     treeDispose(grads);
-    this.#inner.applyGradients(named);
+    this.inner.applyGradients(named);
     tf.dispose(named.map(({ tensor }) => tensor));
     if (returnCost) return cost;
     cost.dispose();
     return null;
-  }
-
-  applyGradients(gradients: tf.NamedTensorMap | Named[]): void {
-    this.#inner.applyGradients(gradients as Named[]);
-  }
-
-  override async getWeights(): Promise<Named[]> {
-    return (await this.#inner.getWeights()) as Named[];
-  }
-
-  override async setWeights(weights: Named[]): Promise<void> {
-    await this.#inner.setWeights(weights);
-  }
-
-  getConfig(): never {
-    throw new FrugalError(
-      'NOT_SERIALIZABLE',
-      'A forward optimizer is made of functions, and model.save cannot write them. Leave includeOptimizer out.',
-    );
-  }
-
-  override dispose(): void {
-    this.#inner.dispose();
   }
 }
 
