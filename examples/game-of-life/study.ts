@@ -8,7 +8,7 @@ import { shrink } from './shrink.ts';
 import { teach, wrongCells } from './teach.ts';
 
 const NETS = quick ? 8 : 64;
-const UPDATES = quick ? { 1: 128, 2: 64, 3: 32 } : { 1: 4096, 2: 6144, 3: 8192 };
+const UPDATES = quick ? { 1: 128, 2: 64, 3: 32 } : { 1: 4096, 2: 4096, 3: 4096 };
 const PEAK = 0.01;
 const DENSITY = 0.38;
 /** Boards of 8 × 8 that each net sees in an update. */

@@ -19,7 +19,7 @@ const products: Readonly<Record<string, readonly [input: string, weight: string]
   _FusedMatMul: ['a', 'b'],
   Conv2D: ['x', 'filter'],
   FusedConv2D: ['x', 'filter'],
-  [KernelName.ConvReluPool]: ['x', 'filter'],
+  [KernelName.ConvReluPool]: ['x', 'w'],
 };
 
 /**
