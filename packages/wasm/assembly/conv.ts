@@ -84,24 +84,30 @@ export function opConvPool(g: usize, chunk: i32, chunks: i32, thread: i32): void
   const end = share(images * down, 1, chunk + 1, chunks);
   const rows = padded + ptr(g, 25);
   packFilter(g, filter);
+  // Several pooled rows at once, so that few tiles are cut short.
+  const atOnce = max(1, BLOCK / (pool * width));
   let image = -1;
-  for (let u = share(images * down, 1, chunk, chunks); u < end; u++) {
-    const b = u / down, y = (u % down) * pool, pixels = pool * width;
+  for (let u = share(images * down, 1, chunk, chunks); u < end;) {
+    const b = u / down, y = u % down, lines = min(min(atOnce, down - y), end - u), pixels = lines * pool * width;
     if (b != image) padImages(g, padded, b, b + 1);
     image = b;
-    const start = (b * int(g, 5) + y) * width;
+    const start = (b * int(g, 5) + y * pool) * width;
     for (let i = 0; i < pixels; i += BLOCK) {
       const some = min(BLOCK, pixels - i);
       windowTable(g, table, padded, b, start + i, some);
       windows(g, table, some, filter, edge, rows + <usize>i * line, line);
     }
-    let to = ptr(g, 18) + <usize>u * <usize>across * line;
-    for (let x = 0; x < across; x++) {
-      poolWindow(rows + <usize>(x * pool) * line, pool, <usize>width * line, line, n, to);
-      if (ptr(g, 19)) addRow(to, ptr(g, 19), n);
-      activateRow(to, to, n, int(g, 20), float(g, 21));
-      to += line;
+    const first = ptr(g, 18) + <usize>u * <usize>across * line;
+    let to = first;
+    for (let v = 0; v < lines; v++) {
+      for (let x = 0; x < across; x++) {
+        poolWindow(rows + <usize>((v * width + x) * pool) * line, pool, <usize>width * line, line, n, to);
+        if (ptr(g, 19)) addRow(to, ptr(g, 19), n);
+        to += line;
+      }
     }
+    activateRow(first, first, lines * across * n, int(g, 20), float(g, 21));
+    u += lines;
   }
 }
 

@@ -9,11 +9,15 @@ export function epilogue(
   if (kind == 0 && bias == 0) return;
   const columns = n1 - n0;
   if (bias) bias += bytes(n0);
+  const whole = <usize>columns == ldc;
   for (let i = m0; i < m1; i++) {
     const row = c + (<usize>i * ldc + <usize>n0) * 4;
     if (bias) addRow(row, bias, columns);
-    if (kind) activateRow(row, row, columns, kind, parameter);
+    if (kind && !whole) activateRow(row, row, columns, kind, parameter);
   }
+  // Whole rows are one long one.
+  const first = c + (<usize>m0 * ldc << 2);
+  if (kind && whole) activateRow(first, first, (m1 - m0) * columns, kind, parameter);
 }
 
 /** row[j] ← row[j] + bias[j] */

@@ -125,7 +125,18 @@ export function packB(
     }
     return;
   }
-  for (let p = 0; p < kc; p++) {
+  let p = 0;
+  if (n > 4) {
+    // What follows a row is read with it and masked away; after the last row there may be nothing.
+    const keep = i32x4.gt_s(i32x4.splat(n - 4), i32x4(0, 1, 2, 3));
+    for (; p < kc - 1; p++) {
+      v128.store(dst, v128.load(src));
+      v128.store(dst, v128.and(v128.load(src, 16), keep), 16);
+      src += ld;
+      dst += 32;
+    }
+  }
+  for (; p < kc; p++) {
     let c = 0;
     for (; c < n; c++) store<f32>(dst + bytes(c), load<f32>(src + bytes(c)));
     for (; c < width; c++) store<f32>(dst + bytes(c), 0);

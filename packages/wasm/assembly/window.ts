@@ -1,21 +1,22 @@
 // Pooling gradients and depthwise convolutions: all channels of a pixel side by side, four at once.
 import { bytes, get, int, ptr, put, share } from './prelude';
 
-/**
+/*
  * Arguments: 0 image (x or dx), 1 batch, 2 height, 3 width, 4 channels, 5 output height, 6 output width, 7 output channels
  * per channel, 8 filter height, 9 width, 10 stride down, 11 across, 12 dilation down, 13 across, 14 padding above, 15 left,
  * 16 dy, 17 filter or dfilter or x, 18 y
  */
+/** The first position of a window that lies inside of the image, whose size is `limit` below. */
 // @ts-ignore: decorator
 @inline
-function firstTap(corner: i32, dilation: i32): i32 {
+export function firstTap(corner: i32, dilation: i32): i32 {
   return corner < 0 ? (dilation - 1 - corner) / dilation : 0;
 }
 
 /** One past the last position of a window that lies inside of the image. */
 // @ts-ignore: decorator
 @inline
-function lastTap(corner: i32, dilation: i32, size: i32, limit: i32): i32 {
+export function lastTap(corner: i32, dilation: i32, size: i32, limit: i32): i32 {
   return min(size, (limit - corner + dilation - 1) / dilation);
 }
 

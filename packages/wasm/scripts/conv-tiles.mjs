@@ -94,12 +94,45 @@ const scatterTile = (rows, vectors) => [
   '}',
 ];
 
+/** Output channels × 4 neighbouring pixels of two rows. */
+const planeTile = (name, channels) => [
+  `/** ${channels} channels, biases first: sums over \`taps\` at \`at\` and \`down\` bytes further, as planes; with \`pooled\` the larger of both. */`,
+  `export function ${name}(`,
+  '  taps: i32, offsets: usize, at: usize, down: usize, b: usize, to: usize, plane: usize, line: usize, pooled: bool,',
+  '): void {',
+  range(channels).map((i) => `  let c${i}0 = v128.load32_splat(b, ${4 * i}), c${i}1 = c${i}0;`),
+  '  let w: v128;',
+  '  for (; taps > 0; taps--) {',
+  `    b += ${4 * channels};`,
+  '    const p = at + <usize>load<u32>(offsets);',
+  '    const x0 = v128.load(p), x1 = v128.load(p + down);',
+  range(channels).map((i) => [
+    `    w = v128.load32_splat(b, ${4 * i});`,
+    `    c${i}0 = madd(w, x0, c${i}0);`,
+    `    c${i}1 = madd(w, x1, c${i}1);`,
+  ]),
+  '    offsets += 4;',
+  '  }',
+  '  if (pooled) {',
+  range(channels).map((i) => [`    v128.store(to, f32x4.max(c${i}0, c${i}1));`, '    to += plane;']),
+  '  } else {',
+  range(channels).map((i) => [
+    '    v128.store(to, c' + i + '0);',
+    '    v128.store(to + line, c' + i + '1);',
+    '    to += plane;',
+  ]),
+  '  }',
+  '}',
+];
+
 /** The text of `assembly/conv-tiles.ts` for a variant; as many rows as the matmul's tiles. */
 export function convTiles({ relaxed }) {
   const rows = relaxed ? 6 : 5;
   return lines([
     "import { madd } from './prelude';",
     [2, 1].map((vectors) => [imageTile(rows, vectors), filterTile(rows, vectors), scatterTile(rows, vectors)]),
+    planeTile('planeTile4', 4),
+    planeTile('planeTileOdd', relaxed ? 6 : 3),
     '',
   ]);
 }

@@ -2,6 +2,7 @@ import { KernelName } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { Op } from '../generated/ops.ts';
 import { bits, type Runtime } from '../runtime/runtime.ts';
+import { convolveDirect, isDirect } from './conv-direct.ts';
 import {
   BLOCK,
   type Conv2DInfo,
@@ -67,6 +68,10 @@ export function conv2D(
 type Convolution = Pick<ConvCall, 'image' | 'filter' | 'output' | 'bias' | 'activation' | 'activationParameter'>;
 
 function convolve(runtime: Runtime, info: Conv2DInfo, call: Convolution): void {
+  if (isDirect(info)) {
+    convolveDirect(runtime, info, call, work(info));
+    return;
+  }
   const args = convArguments(runtime, info, {
     ...call,
     activationParameter: bits(call.activationParameter ?? 0),
@@ -112,19 +117,31 @@ export function conv2DFilterGradient(
 
 /**
  * The gradient of the input without strides is a convolution of dy with the filter turned around, channels swapped;
- * nothing where windows begin outside of the padding that this would need, or the
- * channels fill no tile.
+ * nothing where windows begin outside of the padding that this would need, the channels fill no tile, or the wider
+ * padding costs more than adding at windows does.
  */
 function turned(info: Conv2DInfo): Conv2DInfo | undefined {
   const { padInfo, effectiveFilterHeight, effectiveFilterWidth, strideHeight, strideWidth } = info;
   const [top, left] = [effectiveFilterHeight - 1 - padInfo.top, effectiveFilterWidth - 1 - padInfo.left];
   if (strideHeight * strideWidth !== 1 || top < 0 || left < 0 || info.inChannels < 4) return undefined;
+  if (convolvingCost(info) > scatteringCost(info)) return undefined;
   return {
     ...info,
     ...{ inHeight: info.outHeight, inWidth: info.outWidth, inChannels: info.outChannels },
     ...{ outHeight: info.inHeight, outWidth: info.inWidth, outChannels: info.inChannels },
     padInfo: { ...padInfo, top, left },
   };
+}
+
+/** Multiply-adds of tiles, idle columns counted: every input pixel sees a whole window of dy. */
+function convolvingCost({ inHeight, inWidth, inChannels, outChannels, filterHeight, filterWidth }: Conv2DInfo): number {
+  return inHeight * inWidth * filterHeight * filterWidth * outChannels * panels(1, inChannels);
+}
+
+/** The same for adding at windows; to load, add and store a tile costs about as much as eight channels. */
+function scatteringCost(info: Conv2DInfo): number {
+  const { length, offsets } = windowRuns(info, paddedSize(info));
+  return info.outHeight * info.outWidth * (info.outChannels + 8) * offsets.length * panels(1, length);
 }
 
 /** Copies a filter [kh, kw, C, O] as [kh, kw, O, C], its positions in reverse order; returns where it is. */
@@ -247,12 +264,17 @@ function convReluPool(
   if (tf.util.sizeFromShape(shape) === 0 || isEmpty(info)) return runtime.output(shape);
   if (pool === 1) return conv2D(runtime, x, w, info, { bias, activation: ACTIVATION['relu']! });
   const out = runtime.output(shape);
+  const [image, filter, output] = [x, w, out].map((t) => runtime.address(t)) as [number, number, number];
+  const call = { image, filter, output, bias: runtime.address(bias), activation: ACTIVATION['relu']!, pool };
+  if (isDirect(info, pool)) {
+    convolveDirect(runtime, info, call, work(info));
+    return out;
+  }
   const args = convArguments(runtime, info, {
-    ...{ image: runtime.address(x), filter: runtime.address(w), output: runtime.address(out), images: 1 },
-    ...{ bias: runtime.address(bias), activation: ACTIVATION['relu']!, pool },
+    ...{ ...call, images: 1 },
     ...{ packed: panels(depthOf(info), info.outChannels) },
     windows: packedWindows(info),
-    ...{ more: (pool * info.outWidth + 6) * info.outChannels, moreAfterImages: true },
+    ...{ more: (Math.max(pool * info.outWidth, BLOCK) + 6) * info.outChannels, moreAfterImages: true },
   });
   runtime.run(Op.ConvPool, args, runtime.chunks(work(info), shape[0]! * shape[1]!));
   return out;

@@ -46,13 +46,17 @@ function avgPoolGradient(s: Shapes, dy: Float32Array, outHeight: number, outWidt
   return dx;
 }
 
-describe.each(variants)('window gradients, relaxed: $relaxed, threads: $threads', (options) => {
+/** Square windows within the image: tfjs counts both sizes from the height of window and stride where padding is a number. */
+const fits = ({ height, width, kh, kw, down, across }: Shapes): boolean =>
+  kh === kw && down === across && down <= kh && Math.min(height, width) >= kh;
+
+describe.each(variants)('windows, relaxed: $relaxed, threads: $threads', (options) => {
   afterAll(restore);
 
-  const everywhere = async (f: (s: Shapes) => tf.Tensor): Promise<void> => {
+  const everywhere = async (f: (s: Shapes) => tf.Tensor, keep: (s: Shapes) => boolean = () => true): Promise<void> => {
     await trainable(options);
     await fc.assert(
-      fc.asyncProperty(shapes, async (s) => {
+      fc.asyncProperty(shapes.filter(keep), async (s) => {
         await expectNoLeak(async () => {
           await expectClose(await onBackend('wasm', () => f(s)), await onBackend('cpu', () => f(s)), 2e-5);
         });
@@ -68,6 +72,35 @@ describe.each(variants)('window gradients, relaxed: $relaxed, threads: $threads'
       const y = tf.maxPool(x, [s.kh, s.kw], [s.down, s.across], s.pad);
       return runKernel('MaxPoolGrad', { dy: tf.tensor4d(numbers(y.size, 2), y.shape), input: x, output: y }, attrs);
     });
+  });
+
+  it('max-pooling of windows side by side', async () => {
+    await trainable(options);
+    const tiles = fc.record({
+      batch: fc.integer({ min: 1, max: 3 }),
+      down: stride,
+      across: stride,
+      channels: fc.nat(9),
+    });
+    await fc.assert(
+      fc.asyncProperty(tiles, async ({ batch, down, across, channels: extra }) => {
+        const f = (): tf.Tensor => {
+          const shape = [batch, down * 3, across * 4, 1 + extra] as [number, number, number, number];
+          // Whole numbers, so that a window often has its largest value twice.
+          const x = tf.round(tf.mul(tf.tensor4d(numbers(tf.util.sizeFromShape(shape), 1), shape), 2)) as tf.Tensor4D;
+          const y = tf.maxPool(x, [down, across], [down, across], 'valid');
+          const attrs = { filterSize: [down, across], strides: [down, across], pad: 'valid' };
+          return runKernel('MaxPoolGrad', { dy: tf.tensor4d(numbers(y.size, 2), y.shape), input: x, output: y }, attrs);
+        };
+        await expectNoLeak(async () => expectClose(await onBackend('wasm', f), await onBackend('cpu', f), 0));
+      }),
+      { numRuns: runs(40) },
+    );
+  });
+
+  it('max-pooling forward, with any rounding of the size', async () => {
+    await everywhere((s) => tf.maxPool(image(s), [s.kh, s.kw], [s.down, s.across], s.pad));
+    await everywhere((s) => tf.maxPool(image(s), [s.kh, s.kw], [s.down, s.across], 0, 'ceil'), fits);
   });
 
   it('average-pooling, in parts that add up to dy', async () => {

@@ -38,6 +38,18 @@ function work(info: Conv2DInfo): number {
   return info.batchSize * info.outHeight * info.outWidth * info.outChannels * info.filterHeight * info.filterWidth;
 }
 
+/** Whether windows lie side by side and fill the image. */
+function isTiled(info: Conv2DInfo): boolean {
+  const { filterHeight, filterWidth, outHeight, outWidth, padInfo } = info;
+  return (
+    filterHeight === info.strideHeight &&
+    filterWidth === info.strideWidth &&
+    outHeight * filterHeight === info.inHeight &&
+    outWidth * filterWidth === info.inWidth &&
+    padInfo.top + padInfo.left === 0
+  );
+}
+
 function run(runtime: Runtime, op: number, info: Conv2DInfo, addresses: Addresses, units: number): void {
   if (work(info) === 0) {
     const size = info.batchSize * info.inHeight * info.inWidth * info.inChannels;
@@ -47,7 +59,7 @@ function run(runtime: Runtime, op: number, info: Conv2DInfo, addresses: Addresse
   runtime.run(op, windowArguments(info, addresses), runtime.chunks(work(info), units));
 }
 
-/** Gradients of pooling and of depthwise convolutions. */
+/** Max-pooling, the gradients of pooling and of depthwise convolutions. */
 export const windowKernels: readonly Registration[] = [
   over('MaxPoolGrad', (runtime, stock) => (call) => {
     const { dy, input, output } = call.inputs as Record<string, tf.TensorInfo>;
@@ -60,7 +72,18 @@ export const windowKernels: readonly Registration[] = [
       number,
       number,
     ];
-    run(runtime, Op.MaxPoolGrad, info, { image, dy: gradient, other: x, y }, info.batchSize);
+    const addresses = { image, dy: gradient, other: x, y };
+    if (isTiled(info)) run(runtime, Op.MaxPoolGradApart, info, addresses, info.batchSize * info.outHeight);
+    else run(runtime, Op.MaxPoolGrad, info, addresses, info.batchSize);
+    return out;
+  }),
+  over('MaxPool', (runtime, stock) => (call) => {
+    const { x } = call.inputs as { x: tf.TensorInfo };
+    if (!allFloat(x)) return stock(call);
+    const info = poolInfo(x.shape, call);
+    const out = runtime.output(info.outShape);
+    const args = windowArguments(info, { image: runtime.address(x), dy: 0, y: runtime.address(out) });
+    if (work(info) > 0) runtime.run(Op.MaxPool, args, runtime.chunks(work(info), info.batchSize * info.outHeight));
     return out;
   }),
   over('AvgPoolGrad', (runtime, stock) => (call) => {
