@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { KernelHandler, NextKernel } from './handler.ts';
-import { currentScope } from './scope.ts';
+import type { KernelAttrs, KernelHandler, KernelInputs, NextKernel } from './handler.ts';
+import { currentScope, type Scope } from './scope.ts';
 
 /** The parts of tfjs's engine that are hooked; `runKernel` is called for every kernel, also by the backward pass. */
 interface EngineHooks {
@@ -14,29 +14,22 @@ const open: KernelHandler[] = [];
 /** Those of them that want to hear of it; kept apart, as it happens for every tensor. */
 let creating: readonly KernelHandler[] = [];
 let disposing: readonly KernelHandler[] = [];
+/** Whether any of them wants to hear of the engine's clones. */
+let cloning = false;
 
 function dispatcher(engine: EngineHooks, base: NextKernel): NextKernel {
-  const dispatch: NextKernel = (name, inputs, attrs) => {
-    const scope = currentScope();
-    if (scope === undefined) return base.call(engine, name, inputs, attrs);
-    if (scope.busy) {
-      const out = base.call(engine, name, inputs, attrs);
-      // The engine clones what a gradient needs while the kernel still counts as running.
-      if (name === 'Identity') {
-        scope.copies ??= [];
-        scope.copies.push((inputs as { x: tf.Tensor }).x, out as tf.Tensor);
-      }
-      return out;
+  /** The kernel itself, below all handlers. */
+  const execute = (scope: Scope, name: string, inputs: KernelInputs, attrs: KernelAttrs): ReturnType<NextKernel> => {
+    scope.copies = null;
+    scope.busy = true;
+    try {
+      return base.call(engine, name, inputs, attrs);
+    } finally {
+      scope.busy = false;
     }
-    if (scope.top === 0) {
-      scope.copies = null;
-      scope.busy = true;
-      try {
-        return base.call(engine, name, inputs, attrs);
-      } finally {
-        scope.busy = false;
-      }
-    }
+  };
+  /** A handler, and what it asks for. */
+  const handle = (scope: Scope, name: string, inputs: KernelInputs, attrs: KernelAttrs): ReturnType<NextKernel> => {
     const level = scope.top;
     const handler = scope.handlers[level - 1]!;
     const { collected } = scope;
@@ -55,10 +48,25 @@ function dispatcher(engine: EngineHooks, base: NextKernel): NextKernel {
   };
   // One function for all kernels: a closure for each would cost more than the rest of the dispatch.
   const next: NextKernel = (name, inputs, attrs) => {
-    const out = dispatch(name, inputs, attrs);
     const scope = currentScope();
-    if (scope !== undefined && scope.copies !== null) {
+    if (scope === undefined || scope.busy) return dispatch(name, inputs, attrs);
+    const out = scope.top === 0 ? execute(scope, name, inputs, attrs) : handle(scope, name, inputs, attrs);
+    if (scope.copies !== null) {
       scope.collected = scope.collected === null ? scope.copies : [...scope.collected, ...scope.copies];
+    }
+    return out;
+  };
+  const dispatch: NextKernel = (name, inputs, attrs) => {
+    const scope = currentScope();
+    if (scope === undefined) return base.call(engine, name, inputs, attrs);
+    if (!scope.busy) {
+      return scope.top === 0 ? execute(scope, name, inputs, attrs) : handle(scope, name, inputs, attrs);
+    }
+    const out = base.call(engine, name, inputs, attrs);
+    // The engine clones what a gradient needs while the kernel still counts as running.
+    if (cloning && name === 'Identity') {
+      scope.copies ??= [];
+      scope.copies.push((inputs as { x: tf.Tensor }).x, out as tf.Tensor);
     }
     return out;
   };
@@ -158,13 +166,23 @@ function prepare(): void {
  * for every step that is metered.
  */
 function update(): void {
-  creating = open.filter(({ created }) => created !== undefined);
-  disposing = open.filter(({ disposed }) => disposed !== undefined);
+  creating = listening('created');
+  disposing = listening('disposed');
+  cloning = listening('cloned').length > 0;
   for (const { target, name, base, replacement, for: part } of overrides) {
-    const wanted = part === undefined ? open.length > 0 : open.some((handler) => handler[part] !== undefined);
+    const wanted = (part === undefined ? open : listening(part)).length > 0;
     const method = wanted ? replacement : base;
     if (target[name] !== method) target[name] = method;
   }
+}
+
+const NOBODY: readonly KernelHandler[] = [];
+
+/** The open handlers that have a part. Called for every step that is metered, so nothing is made where one is open. */
+function listening(part: keyof KernelHandler): readonly KernelHandler[] {
+  if (open.length === 0) return NOBODY;
+  if (open.length === 1) return open[0]![part] === undefined ? NOBODY : open;
+  return open.filter((handler) => handler[part] !== undefined);
 }
 
 /** Hooks the engine while at least one handler listens, so that nobody pays when none does. Returns how to stop. */
