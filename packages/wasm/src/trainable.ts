@@ -91,6 +91,7 @@ async function start({ threads = 'auto', relaxed = 'auto' }: TrainableOptions): 
   if (threads !== 'auto') await runtime.pool?.whenReady();
   const unregister = register(registrations, runtime);
   backend.variant = useRelaxed ? 'relaxed-simd' : 'simd';
+  backend.threads = runtime.threads;
   const report: TrainableReport = {
     ...{ threads: count, threadsReason, relaxed: useRelaxed, relaxedReason },
     ...{ sharedHeap: shared, kernels: registrations.length },
@@ -102,6 +103,7 @@ async function start({ threads = 'auto', relaxed = 'auto' }: TrainableOptions): 
       runtime.dispose();
       unguard();
       delete backend.variant;
+      delete backend.threads;
     },
   };
   return report;

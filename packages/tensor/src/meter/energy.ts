@@ -1,3 +1,5 @@
+import * as tf from '@tensorflow/tfjs-core';
+
 /** Grams of CO₂-equivalent per kilowatt-hour of electricity. */
 export const GRID_INTENSITY: { readonly world: 475; readonly poland: 662 } = { world: 475, poland: 662 };
 
@@ -31,7 +33,7 @@ export interface Energy {
 export interface EnergyOptions {
   /** Counters to read (in Node: `energyCounters()` of `@frugal/tensor/node`); without any, energy is estimated. */
   counters?: readonly EnergyCounter[];
-  /** The machine's power while it works, in watts, for the estimate; 12 W, one busy core of an unknown CPU. */
+  /** The machine's power while it works, in watts, for the estimate. Default 12 W for each core that the backend uses. */
   watts?: number;
   /** Grams of CO₂-equivalent per kWh of the grid; 475, the world's mean (`GRID_INTENSITY`). */
   gridIntensity?: number;
@@ -39,12 +41,19 @@ export interface EnergyOptions {
 
 const CO2 = 'gCO2 = E / 3.6e6 · gridIntensity';
 
-/** Energy from a time and a stated power, E = P · t. `ms` in milliseconds. */
+/**
+ * Energy from a time and a stated power, E = P · t. `ms` in milliseconds.
+ *
+ * Where nobody states the power it is that of the cores that the current backend computes with (its `threads`; 1 if it
+ * does not say), all of them busy: an upper bound, as small kernels use one.
+ */
 export function estimateEnergy(ms: number, options: EnergyOptions = {}): Energy {
-  const { watts = DEFAULT_WATTS, gridIntensity = GRID_INTENSITY.world } = options;
+  const { gridIntensity = GRID_INTENSITY.world } = options;
+  const cores = (tf.backend() as { threads?: number }).threads ?? 1;
+  const watts = options.watts ?? cores * DEFAULT_WATTS;
   const source =
     options.watts === undefined
-      ? `${DEFAULT_WATTS} W: one busy core of an unknown CPU (Green Algorithms, doi:10.1002/advs.202100707), memory and cooling left out`
+      ? `${cores} × ${DEFAULT_WATTS} W: ${cores} busy ${cores === 1 ? 'core' : 'cores'} of an unknown CPU (Green Algorithms, doi:10.1002/advs.202100707), memory and cooling left out`
       : `${watts} W: stated by the caller`;
   return describe((ms / 1000) * watts, gridIntensity, 'estimated', `E = watts · seconds; ${CO2}`, { watts }, source);
 }

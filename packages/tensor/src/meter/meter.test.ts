@@ -175,9 +175,18 @@ it('estimates energy from a stated power and says how', () => {
   expect(energy.gramsCO2).toBeCloseTo((energy.joules / 3.6e6) * 662, 12);
   expect(energy.constants).toEqual({ watts: 30, gridIntensity: 662 });
   expect(energy.source).toContain('stated by the caller');
-  const standard = meter(busy).energy;
-  expect(standard.constants).toEqual({ watts: 12, gridIntensity: 475 });
-  expect(standard.source).toContain('Green Algorithms');
+  const backend = tf.backend() as { threads?: number | undefined };
+  const { threads } = backend;
+  for (const [cores, watts] of [
+    [undefined, 12],
+    [3, 36],
+  ] as const) {
+    backend.threads = cores;
+    const standard = meter(busy).energy;
+    expect(standard.constants).toEqual({ watts, gridIntensity: 475 });
+    expect(standard.source).toMatch(/^[13] × 12 W: [13] busy cores? of .*Green Algorithms/);
+  }
+  backend.threads = threads;
   const text = formatCost(cost);
   for (const part of ['2 FLOPs per multiply-add', 'E = watts · seconds', '30 W']) expect(text).toContain(part);
 });

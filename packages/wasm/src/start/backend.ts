@@ -36,6 +36,8 @@ export interface WasmBackend extends tf.KernelBackend {
   makeOutput(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   /** Ours: which kernels compute, as far as it decides about the last bits; checkpoints note it. */
   variant?: string;
+  /** Threads that compute, for those who estimate energy. */
+  threads?: number;
 }
 
 /** A running backend. */
