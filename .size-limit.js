@@ -21,6 +21,8 @@ const limits = {
   '@frugal/sparsity-metrics': '32 kB',
   '@frugal/tensor': '60 kB',
   '@frugal/tensor/node': '15 kB',
+  '@frugal/token-boost': '40 kB',
+  '@frugal/token-boost/testing': '34 kB',
   '@frugal/wasm': '55 kB',
 };
 

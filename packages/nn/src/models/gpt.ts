@@ -73,16 +73,18 @@ export function gpt<A extends Tree = AttentionParams, M extends Tree = FeedForwa
     tf.tidy(() => tf.div(weightInit(key, shape, fans), Math.sqrt(2 * depth)));
   const token = embedding(vocabulary, dim, { weightInit });
   const position = embedding(context, dim, { weightInit });
-  const blocks = Array.from({ length: depth }, (_, i) =>
-    transformerBlock<A, M>(dim, heads, {
+  const blocks = Array.from({ length: depth }, (_, i) => {
+    const own = options.block?.(i);
+    const positional = { causal: true, rotary: positions === 'rotary' };
+    return transformerBlock<A, M>(dim, heads, {
       norm: normKind,
       ...(options.mlpRatio !== undefined && { mlpRatio: options.mlpRatio }),
       dropout,
-      attention: { causal: true, rotary: positions === 'rotary', weightInit, projInit, ...options.attention },
-      feedForward: { weightInit, projInit, ...options.feedForward },
-      ...options.block?.(i),
-    }),
-  );
+      ...own,
+      attention: { ...positional, weightInit, projInit, ...options.attention, ...own?.attention },
+      feedForward: { weightInit, projInit, ...options.feedForward, ...own?.feedForward },
+    });
+  });
   const norm = normKind === 'layer' ? layerNorm(dim) : rmsNorm(dim);
   const head = dense(dim, vocabulary, { bias: false, weightInit });
   const caches = blocks.map((_, i) => `blocks.${i}.attn`);

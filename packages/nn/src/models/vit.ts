@@ -77,15 +77,16 @@ export function vit<A extends Tree = AttentionParams, M extends Tree = FeedForwa
   type P = VitParams<A, M>;
   const tokens = (height / patch) * (width / patch) + (pool === 'cls' ? 1 : 0);
   const proj: Layer<DenseParams> = dense(patch * patch * channels, dim, { weightInit: glorotUniform() });
-  const blocks = Array.from({ length: depth }, (_, i) =>
-    transformerBlock<A, M>(dim, heads, {
+  const blocks = Array.from({ length: depth }, (_, i) => {
+    const own = options.block?.(i);
+    return transformerBlock<A, M>(dim, heads, {
       ...(options.mlpRatio !== undefined && { mlpRatio: options.mlpRatio }),
       dropout,
-      attention: { weightInit, ...options.attention },
-      feedForward: { weightInit, dropout, ...options.feedForward },
-      ...options.block?.(i),
-    }),
-  );
+      ...own,
+      attention: { weightInit, ...options.attention, ...own?.attention },
+      feedForward: { weightInit, dropout, ...options.feedForward, ...own?.feedForward },
+    });
+  });
   const norm = layerNorm(dim);
   const head: Layer<DenseParams> = dense(dim, classes, { weightInit: normal({ sd: 0.02 }) });
 

@@ -7,7 +7,7 @@ export interface SolveBudgetOptions {
   readonly high: number;
   /** Relative error of the cost that is good enough. Default 0.005. */
   readonly tolerance?: number;
-  /** Evaluations at most. Default 16. */
+  /** Evaluations at most. Default 20. */
   readonly evaluations?: number;
 }
 
@@ -18,8 +18,8 @@ export interface Solved {
 }
 
 /**
- * The value of a budget knob at which a model costs what was asked: by regula falsi with the Illinois rule and
- * bisections in between, as costs are staircases.
+ * The value of a budget knob at which a model costs what was asked: by bisection and interpolation in
+ * turn, as costs can be staircases.
  *
  * @param costOf The mean cost at a knob, measured; does not fall with it.
  * @param target In the unit of `costOf`.
@@ -29,7 +29,7 @@ export interface Solved {
 export async function solveBudget(
   costOf: (knob: number) => Promise<number>,
   target: number,
-  { low, high, tolerance = 0.005, evaluations = 16 }: SolveBudgetOptions,
+  { low, high, tolerance = 0.005, evaluations = 20 }: SolveBudgetOptions,
 ): Promise<Solved> {
   let [a, b]: [Solved, Solved] = [
     { knob: low, cost: await costOf(low) },
@@ -44,14 +44,13 @@ export async function solveBudget(
       `The budget must lie in [${a.cost}, ${b.cost}], what this model can cost per example, got ${target}.`,
     );
   }
-  let [fa, fb] = [a.cost - target, b.cost - target];
   for (let tried = 2; tried < evaluations && error(best) > tolerance; tried++) {
-    const knob = tried % 3 === 1 ? (a.knob + b.knob) / 2 : a.knob - (fa * (b.knob - a.knob)) / (fb - fa);
+    const share = (target - a.cost) / (b.cost - a.cost);
+    const knob = a.knob + (b.knob - a.knob) * (tried % 2 === 0 ? 0.5 : Math.min(0.95, Math.max(0.05, share)));
     const middle: Solved = { knob, cost: await costOf(knob) };
     if (error(middle) < error(best)) best = middle;
-    const f = middle.cost - target;
-    if (f < 0) [a, fa, fb] = [middle, f, fb / 2];
-    else [b, fb, fa] = [middle, f, fa / 2];
+    if (middle.cost < target) a = middle;
+    else b = middle;
   }
   return best;
 }
