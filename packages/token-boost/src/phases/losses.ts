@@ -76,7 +76,11 @@ export function distillLoss<P extends Tree>(model: Module<P>, trained: Tree): Lo
  *
  * @param factor In (0, 1]. Default 1 ÷ 1.2.
  */
-export function gateLoss<P extends Tree>(model: Module<P>, trained: Tree, factor = 1 / 1.2): LossFunction<P, Labelled> {
+export function gateLoss<P extends Tree>(
+  model: Module<P>,
+  trained: Tree,
+  factor: number = 1 / 1.2,
+): LossFunction<P, Labelled> {
   checkNumber('gateLoss: factor', factor, { min: 1e-6, max: 1 });
   return taught(model, trained, { what: 'gate', factor });
 }
