@@ -14,6 +14,7 @@ const limits = {
   '@frugal/forward-grad/layers': '32 kB',
   '@frugal/libtensorflow': '40 kB',
   '@frugal/libtensorflow/register': '8 kB',
+  '@frugal/lr-probe': '36 kB',
   '@frugal/moe': '32 kB',
   '@frugal/moe/testing': '32 kB',
   '@frugal/nn': '18 kB',

@@ -1,0 +1,44 @@
+// What runs/lr-advice.sh runs: is the advice any good? Final losses at every policy's rate against a grid of thirteen.
+import { writeFileSync } from 'node:fs';
+import { readMnist, readMobyDick } from '@frugal/datasets/node';
+import { useBackend } from '@frugal/tensor';
+import { wasm } from '@frugal/wasm';
+import { finish, quick, table } from '../../benchmarks/harness.ts';
+import { runLenet } from './study/lenet.ts';
+import { report } from './study/report.ts';
+import { type Case, runCase } from './study/run-case.ts';
+import { makeTasks, type NetTask, type OptimizerName } from './study/tasks.ts';
+
+const SEEDS = quick ? 2 : 5;
+const STEPS = quick ? 60 : 300;
+const LONG = 1200;
+const names: readonly OptimizerName[] = ['sgd', 'momentum', 'adamw'];
+const begun = performance.now();
+
+await useBackend(wasm({ threads: 1 }));
+const { choosing, reporting } = makeTasks(await readMnist(), await readMobyDick());
+
+async function run(tasks: readonly NetTask[], steps: number): Promise<Case[]> {
+  const cases: Case[] = [];
+  for (const task of tasks) {
+    for (const optimizer of names) {
+      const start = performance.now();
+      cases.push(await runCase(task, optimizer, steps, SEEDS));
+      console.log(`${task.name}, ${optimizer}, ${steps} steps: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    }
+  }
+  return cases;
+}
+
+const small = ({ name }: NetTask): boolean => name.startsWith('numbers') || name.startsWith('letters');
+const chosen = process.argv.includes('--choosing') ? await run(choosing, STEPS) : [];
+const short = await run(quick ? reporting.filter(({ name }) => name.startsWith('numbers')) : reporting, STEPS);
+const long = quick ? [] : await run(reporting.filter(small), LONG);
+const lenet = quick ? [] : [await runLenet(await readMnist(), 3, STEPS)];
+
+const { figures, rows, cases } = report({ short, long, lenet, chosen });
+table(rows);
+const minutes = (performance.now() - begun) / 60_000;
+console.log(`\n${minutes.toFixed(1)} minutes.`);
+if (!quick) writeFileSync(new URL('../../docs/results/lr-advice.json', import.meta.url), `${JSON.stringify(cases)}\n`);
+finish('lr-advice', { ...figures, minutes }, 'runs');

@@ -1,0 +1,140 @@
+import { checkNumber, ProbeError } from '../errors.ts';
+import { type CriticalRate, findCriticalRate } from '../probes/critical-rate.ts';
+import { type Miniature, runMiniature } from '../probes/miniature.ts';
+import type { ProbeCost } from '../problem.ts';
+import { onScene } from '../scene.ts';
+import { climb } from './climb.ts';
+import type { Advice, Confidence, Policy } from './policy.ts';
+
+/** Options of `miniatureRuns`. */
+export interface MiniatureRunsOptions {
+  /** Steps of a miniature as a share of the run. Default 1/6. */
+  readonly share?: number;
+  /** A miniature is never shorter. Default 12. */
+  readonly least?: number;
+  /** Rates per decade that are tried. Default 2. */
+  readonly perDecade?: number;
+  /** Rungs above the next that are looked at. Default 1. */
+  readonly lookAhead?: number;
+  /** The climb starts at η_c times this. Default 0.3. */
+  readonly start?: number;
+  /** Examples that the end of a miniature is measured on. Default 256. */
+  readonly examples?: number;
+}
+
+/** Difference of two losses, relative, below which the choice between them is chance. */
+const CLOSE = 0.01;
+/** Difference of two losses, relative, that makes the better rate e times as heavy. */
+const TEMPERATURE = 0.1;
+
+/**
+ * Miniature runs of the whole schedule, climbed from η_c to a bracket: the default.
+ *
+ * The rate is the geometric mean of the lowest and its two neighbours, each with weight exp(−(L − L_min) / (0.1 L_min)): a
+ * pick between the rungs that is not at the mercy of one of them, as the top of a parabola would be. The longer the run
+ * is compared to its miniatures, the lower its best rate: times (6 n / T)^¼ where it is longer than six of them.
+ */
+export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
+  const { share = 1 / 6, least = 12, perDecade = 2, lookAhead = 1, start = 0.3, examples = 256 } = options;
+  checkNumber('share', share, { positive: true, max: 1 });
+  checkNumber('perDecade', perDecade, { min: 1 });
+  return {
+    name: `miniature runs of 1/${Math.round(1 / share)}`,
+    advise: (problem, policy) =>
+      onScene(problem, policy, async (scene) => {
+        const { optimizer, steps: whole } = policy;
+        const steps = Math.min(whole, Math.max(least, Math.round(share * whole)));
+        const critical = await findCriticalRate(scene, { optimizer }).catch((error: unknown) => {
+          if (error instanceof ProbeError && error.code !== 'NOT_FINITE') return undefined;
+          throw error;
+        });
+        const runs: Miniature[] = [];
+        const rateOf = (rung: number): number => 10 ** (rung / perDecade);
+        const first = Math.round(perDecade * Math.log10(start * (critical?.rate ?? 0.03)));
+        const { pick } = await climb(
+          async (rung) => {
+            const run = await runMiniature(scene, rateOf(rung), {
+              ...{ optimizer, steps, examples },
+              ...(critical === undefined ? {} : { start: critical.loss }),
+            });
+            runs.push(run);
+            return run.loss;
+          },
+          first,
+          { lookAhead },
+        );
+        runs.sort((a, b) => a.rate - b.rate);
+        if (pick === undefined) {
+          const tried = runs.map(({ rate }) => rate.toPrecision(2)).join(', ');
+          throw new ProbeError('DIVERGED', `miniature runs of ${steps} steps diverged at every rate: ${tried}.`);
+        }
+        return adviceFrom({ runs, best: rateOf(pick), critical, steps, whole, cost: scene.cost });
+      }),
+  };
+}
+
+function adviceFrom(found: {
+  runs: readonly Miniature[];
+  best: number;
+  critical: CriticalRate | undefined;
+  steps: number;
+  whole: number;
+  cost: ProbeCost;
+}): Advice {
+  const { runs, best, critical, steps, whole, cost } = found;
+  const shrink = Math.min(1, ((6 * steps) / whole) ** 0.25);
+  return {
+    rate: middle(runs, best) * shrink,
+    ...judge(runs, best, steps, shrink),
+    evidence: { miniatures: runs, ...(critical === undefined ? {} : { critical }) },
+    cost,
+  };
+}
+
+/** The weighted geometric mean of the best rate and those next to it. */
+function middle(runs: readonly Miniature[], best: number): number {
+  const at = runs.findIndex(({ rate }) => rate === best);
+  const lowest = runs[at]!.loss;
+  let [weights, sum] = [0, 0];
+  for (const { rate, loss } of runs.slice(Math.max(0, at - 1), at + 2)) {
+    const weight = Math.exp((lowest - loss) / (TEMPERATURE * Math.abs(lowest)));
+    weights += weight;
+    sum += weight * Math.log(rate);
+  }
+  return Math.exp(sum / weights);
+}
+
+/** How sure the pick is, from its neighbours. */
+function judge(
+  runs: readonly Miniature[],
+  best: number,
+  steps: number,
+  shrink: number,
+): { confidence: Confidence; reasons: string[] } {
+  const at = runs.findIndex(({ rate }) => rate === best);
+  const lowest = runs[at]!.loss;
+  const reasons = [
+    `Of ${runs.length} miniature runs of ${steps} steps, the one at ${best.toPrecision(2)} ended lowest, at a loss of ${lowest.toPrecision(4)}.`,
+  ];
+  if (shrink < 1) {
+    reasons.push(
+      `Longer runs want lower rates: times ${shrink.toFixed(2)} for a run ${Math.round(1 / shrink ** 4) * 6} times as long.`,
+    );
+  }
+  const neighbours = [runs[at - 1], runs[at + 1]];
+  if (neighbours.some((run) => run === undefined)) {
+    reasons.push('One side of it was not measured, so a better rate may lie there.');
+    return { confidence: 'low', reasons };
+  }
+  const close = neighbours.filter((run) => run!.loss - lowest < CLOSE * Math.abs(lowest));
+  if (close.length === 2) {
+    reasons.push('Both neighbours ended within 1 %: the rate matters little here, or the runs were too short to tell.');
+    return { confidence: 'low', reasons };
+  }
+  if (neighbours[1]!.diverged) {
+    reasons.push('The next higher rate diverged already: do not go higher.');
+    return { confidence: 'medium', reasons };
+  }
+  if (close.length === 1) reasons.push('One neighbour ended within 1 %: a rate between the two is as good.');
+  return { confidence: close.length === 1 ? 'medium' : 'high', reasons };
+}

@@ -1,0 +1,27 @@
+export { type ClimbOptions, climb } from './advice/climb.ts';
+export { type MiniatureRunsOptions, miniatureRuns } from './advice/miniature-runs.ts';
+export type { Advice, Confidence, Evidence, Policy, PolicyOptions } from './advice/policy.ts';
+export { type ProbeAdviceOptions, probe, type Recommendation } from './advice/probe.ts';
+export { criticalFraction, fixedRate, newtonPolicy, rangeTestRule } from './advice/single-probes.ts';
+export { ProbeError, type ProbeFault } from './errors.ts';
+export {
+  type CriticalRate,
+  type CriticalRateOptions,
+  criticalRate,
+  type LinePoint,
+} from './probes/critical-rate.ts';
+export { type LineProbeOptions, lineProbe } from './probes/line-probe.ts';
+export { type Miniature, type MiniatureOptions, type MiniatureProbeOptions, miniature } from './probes/miniature.ts';
+export { type NewtonRate, type NewtonRateOptions, newtonRate } from './probes/newton-rate.ts';
+export { type RangeTest, type RangeTestOptions, rangeTest } from './probes/range-test.ts';
+export { type Suggestions, suggestRates } from './probes/rules.ts';
+export type {
+  OptimizerFactory,
+  OptimizerPosition,
+  ProbeCost,
+  ProbeEvent,
+  ProbeLoss,
+  ProbeOptions,
+  Problem,
+} from './problem.ts';
+export { type ScheduleShape, warmCosine } from './schedule.ts';

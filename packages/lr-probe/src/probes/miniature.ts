@@ -1,0 +1,114 @@
+import { type GradientTransformation, type Tree, treeClone, treeDispose } from '@frugal/tensor';
+import { checkNumber } from '../errors.ts';
+import type { OptimizerFactory, ProbeCost, ProbeOptions, Problem } from '../problem.ts';
+import { costSince, onScene, type Scene } from '../scene.ts';
+import { type ScheduleShape, warmCosine } from '../schedule.ts';
+import { stepOn } from './step.ts';
+
+/** How a miniature run is made. */
+export interface MiniatureOptions {
+  readonly optimizer: OptimizerFactory;
+  /** Steps of the miniature. */
+  readonly steps: number;
+  /** The schedule in small. Default: a fifth of the steps warm-up, then a cosine to 0. */
+  readonly schedule?: ScheduleShape;
+  /** Examples that the final loss is taken on. Default 1,024. */
+  readonly examples?: number;
+  /** The loss at the start, if it is known: the run ends as soon as it passes twice that. */
+  readonly start?: number;
+}
+
+/** A short copy of a whole run. */
+export interface Miniature {
+  /** The peak of its schedule. */
+  readonly rate: number;
+  /** On `examples` examples after the last step; infinite where the run diverged. */
+  readonly loss: number;
+  /** The training loss of each step that was made. */
+  readonly losses: readonly number[];
+  readonly diverged: boolean;
+  readonly cost: ProbeCost;
+}
+
+/**
+ * A short copy of the whole schedule from the same parameters, with fresh slots, on the first batches of the run.
+ *
+ * Runs of one scene share their batches, so that they differ by the rate alone. It stops as soon as it has diverged: the
+ * training loss is not finite, or has passed twice the loss at the start.
+ */
+export async function runMiniature<P extends Tree, B>(
+  scene: Scene<P, B>,
+  rate: number,
+  options: MiniatureOptions,
+): Promise<Miniature> {
+  const { steps, schedule = warmCosine(0.2), examples = 1024 } = options;
+  checkNumber('rate', rate, { positive: true });
+  checkNumber('steps', steps, { min: 1, integer: true });
+  const before = scene.cost;
+  const optimizer = options.optimizer(schedule(rate, steps));
+  const losses: number[] = [];
+  let params = treeClone(scene.problem.params);
+  let slots = optimizer.init(params);
+  const state = scene.state();
+  try {
+    let ceiling = options.start === undefined ? Number.NaN : ceilingOf(options.start);
+    for (let step = 0; step < steps; step++) {
+      const moved = await stepOn(scene, optimizer, { params, slots, state, step });
+      ({ params, slots } = moved);
+      losses.push(moved.loss);
+      scene.tell({ probe: 'miniature', done: step + 1, total: steps, rate, loss: moved.loss });
+      if (Number.isNaN(ceiling)) ceiling = ceilingOf(moved.loss);
+      if (!(moved.loss <= ceiling)) break;
+    }
+    const ended = losses.length === steps && losses.at(-1)! <= ceiling;
+    const loss = ended ? await finalLoss(scene, optimizer, slots, params, examples) : Number.POSITIVE_INFINITY;
+    const diverged = !(loss <= ceiling);
+    return {
+      rate,
+      loss: diverged ? Number.POSITIVE_INFINITY : loss,
+      losses,
+      diverged,
+      cost: costSince(before, scene.cost),
+    };
+  } finally {
+    treeDispose([params, slots]);
+    state.dispose();
+  }
+}
+
+/** Twice a loss, also where it is negative. */
+const ceilingOf = (start: number): number => start + Math.abs(start);
+
+/** With the noise and the batch statistics of training: running statistics mean nothing after a few steps. */
+async function finalLoss<P extends Tree, B>(
+  scene: Scene<P, B>,
+  optimizer: GradientTransformation,
+  slots: Tree,
+  params: P,
+  examples: number,
+): Promise<number> {
+  const shipped = optimizer.evaluationParams?.(slots, params);
+  try {
+    return await scene.loss(shipped ?? params, await scene.batchesOf(examples));
+  } finally {
+    if (shipped !== undefined) treeDispose(shipped);
+  }
+}
+
+/** Options of `miniature`. */
+export interface MiniatureProbeOptions extends MiniatureOptions, ProbeOptions {
+  /** The peaks to try. */
+  readonly rates: readonly number[];
+}
+
+/** Short copies of the whole schedule at several rates, one after the other: see `runMiniature`. */
+export async function miniature<P extends Tree, B>(
+  problem: Problem<P, B>,
+  options: MiniatureProbeOptions,
+): Promise<Miniature[]> {
+  return onScene(problem, options, async (scene) => {
+    const runs: Miniature[] = [];
+    for (const rate of options.rates) runs.push(await runMiniature(scene, rate, options));
+    return runs;
+  });
+}
