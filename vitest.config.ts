@@ -4,10 +4,13 @@ import { defineConfig } from 'vitest/config';
 const support = fileURLToPath(new URL('tests/support/index.ts', import.meta.url));
 const source = '@frugal/source';
 
+/** `npm run test:deep` runs many more cases, without budgets. */
+const patience = process.env['FRUGAL_DEEP'] === '1' ? 60 : 1;
+
 /** A suite of its own under tests/, one process after the other where it starts heavy ones itself. */
 const suite = (name: string, include: string[], testTimeout: number) => ({
   extends: true as const,
-  test: { name, include, testTimeout, hookTimeout: testTimeout },
+  test: { name, include, testTimeout: testTimeout * patience, hookTimeout: testTimeout * patience },
 });
 
 export default defineConfig({

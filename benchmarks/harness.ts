@@ -118,6 +118,14 @@ export function table(rows: readonly Record<string, string | number>[]): void {
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 
+/** What a result is the result of: the commit that was checked out when the program started, and what differed from it. */
+const source = quick
+  ? { commit: '', changed: '' }
+  : {
+      commit: git('rev-parse', 'HEAD'),
+      changed: git('status', '--porcelain', '--untracked-files=no', '--', ':!benchmarks/results', ':!runs/results'),
+    };
+
 /** The machine in one line. */
 export function machine(): string {
   const all = cpus();
@@ -131,7 +139,7 @@ export function machine(): string {
  * @param name The benchmark's file name without its ending.
  * @param figures The keys of the issue's tables.
  * @param folder `'runs'` for an experiment that `runs/NAME.sh` starts; its result goes to `runs/results`.
- * @throws If the sources differ from the commit that the result would name.
+ * @throws If a figure is no number.
  */
 export function finish(
   name: string,
@@ -142,14 +150,7 @@ export function finish(
   const broken = Object.entries(rounded).find(([, value]) => !Number.isFinite(value));
   if (broken !== undefined) throw new Error(`The figure '${broken[0]}' is ${broken[1]}.`);
   if (!quick) {
-    const changed = git(
-      'status',
-      '--porcelain',
-      '--untracked-files=no',
-      '--',
-      ':!benchmarks/results',
-      ':!runs/results',
-    );
+    const { changed } = source;
     if (changed === '') writeResult(name, rounded, folder);
     else console.error(`No result file: it names a commit, and these files differ from it. Commit first.\n${changed}`);
   }
@@ -161,7 +162,7 @@ function writeResult(name: string, figures: Record<string, number>, folder: stri
   const command = (folder === 'benchmarks' ? `npm run bench -- ${name} ${options}` : `sh runs/${name}.sh`).trim();
   const result = {
     name,
-    commit: git('rev-parse', 'HEAD'),
+    commit: source.commit,
     machine: machine(),
     date: new Date().toISOString(),
     command,
