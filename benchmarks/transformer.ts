@@ -70,7 +70,7 @@ for (const [name, task] of Object.entries(tasks)) {
     'jax-js': await jaxTransformerStep(task.jax),
   };
   const before = (side: string): Promise<boolean> => tf.setBackend(side === 'cpu' ? 'cpu' : 'wasm');
-  const times = await interleave(sides, { before, rounds: quick ? 5 : 7, sampleTime: quick ? 1 : 200, warmUp: 1 });
+  const times = await interleave(sides, { before, rounds: 5, sampleTime: quick ? 1 : 200, warmUp: 1 });
   await tf.setBackend('wasm');
   const share = kernelTimes(sides['wasm'] as () => void, quick ? 5 : 30).share(/MatMul|Conv/);
   shares.push(share);

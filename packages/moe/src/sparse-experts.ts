@@ -71,7 +71,7 @@ export function plainExperts(
       const dBefore = activation === 'relu' ? tf.mul(dHidden, tf.step(before)) : geluGrad({ x: before, dy: dHidden });
       const dInput = segmentMatMul({ x: dBefore, w: w1 }, { ends, transposeW: true });
       return [
-        scatterAddRows({ into: tf.zeros([tokens, input.shape[1]!]), x: dInput }, { rows }),
+        scatterAddRows({ into: tf.fill([tokens, input.shape[1]!], 0), x: dInput }, { rows }),
         segmentMatMulWeightGrad({ x: input, dy: dBefore }, ends),
         rowSums(dBefore, ends),
         segmentMatMulWeightGrad({ x: open(before), dy: dOutput }, ends),
@@ -104,7 +104,8 @@ export function gatedExperts(
 
 /** Adds the outputs of the pairs to their tokens. */
 function combine(output: tf.Tensor, { tokens, rows }: Dispatch, gates: Column): tf.Tensor {
-  const into = tf.zeros([tokens, output.shape[1]!]);
+  // Not tf.zeros, which copies an array of the host.
+  const into = tf.fill([tokens, output.shape[1]!], 0);
   if (gates instanceof Float32Array) return scatterAddRows({ into, x: output }, { rows, scale: gates });
   return scatterAddRows({ into, x: gates === undefined ? output : tf.mul(output, gates) }, { rows });
 }

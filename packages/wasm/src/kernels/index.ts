@@ -11,6 +11,7 @@ import { productKernels } from './products.ts';
 import { randomKernels } from './random.ts';
 import { reduceKernels } from './reduce.ts';
 import { rowKernels } from './rows.ts';
+import { segmentKernels } from './segments.ts';
 import { softmaxKernels } from './softmax.ts';
 import { stepKernels } from './steps.ts';
 import { volumeKernels } from './volume.ts';
@@ -30,6 +31,7 @@ export const registrations: readonly Registration[] = [
   ...randomKernels,
   ...reduceKernels,
   ...rowKernels,
+  ...segmentKernels,
   ...softmaxKernels,
   ...stepKernels,
   ...windowKernels,

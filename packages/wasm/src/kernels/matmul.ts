@@ -45,6 +45,9 @@ export interface Product {
 /** Words per batch in `groups`: offsets of A, B, C and the bias in elements, M and K. */
 export const GROUP_WORDS = 6;
 
+/** Of groups; what is left of many is shared out in stretches. */
+const MOST_CHUNKS = 256;
+
 const COLUMNS = 0;
 const ROWS = 1;
 const FEW_ROWS = 2;
@@ -65,7 +68,11 @@ export function multiply(runtime: Runtime, product: Product): void {
   const table = groups === undefined ? 0 : runtime.table(groups);
   const units = Math.ceil((path === COLUMNS || path === FEW_ROWS ? n : m) / 16);
   const wanted = runtime.chunks(m * n * k * batches, Number.POSITIVE_INFINITY);
-  const parts = batches >= wanted ? 1 : Math.max(1, Math.min(units, Math.ceil(wanted / batches)));
+  const whole = groups !== undefined || batches >= wanted;
+  const parts = whole ? 1 : Math.max(1, Math.min(units, Math.ceil(wanted / batches)));
+  // Groups differ in size: threads take them one by one.
+  const chunks =
+    parts > 1 ? parts * batches : Math.min(groups === undefined || wanted === 1 ? wanted : MOST_CHUNKS, batches);
   const flags = (transposeA ? 1 : 0) | (transposeB ? 2 : 0) | (product.add ? 4 : 0);
   const { lda = transposeA ? m : k, ldb = transposeB ? k : n, ldc = n, strideA = m * k, strideB = k * n } = product;
   const { bias = 0, activation = 0, activationParameter = 0, alpha = 1 } = product;
@@ -90,7 +97,7 @@ export function multiply(runtime: Runtime, product: Product): void {
   ARGS[18] = table;
   ARGS[19] = path;
   ARGS[20] = parts;
-  runtime.run(Op.MatMul, ARGS, parts === 1 ? Math.min(wanted, batches) : parts * batches);
+  runtime.run(Op.MatMul, ARGS, chunks);
 }
 
 /** One call at a time, so the arguments need not be allocated anew: small products are mostly overhead. */

@@ -1,13 +1,7 @@
-import {
-  KernelName,
-  type MatMulAccumulateAttrs,
-  type MatMulTangentAttrs,
-  type SegmentMatMulAttrs,
-  type SegmentMatMulWeightGradAttrs,
-} from '@frugal/tensor';
+import { KernelName, type MatMulAccumulateAttrs, type MatMulTangentAttrs } from '@frugal/tensor';
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Runtime } from '../runtime/runtime.ts';
-import { ACTIVATION, GROUP_WORDS, multiply } from './matmul.ts';
+import { multiply } from './matmul.ts';
 import { expectFloat, over, type Registration, refusal } from './over.ts';
 
 type Inputs = Record<string, tf.TensorInfo | undefined>;
@@ -64,65 +58,6 @@ function accumulate(runtime: Runtime, inputs: Inputs, attrs: MatMulAccumulateAtt
   return out;
 }
 
-function checkEnds(name: string, ends: readonly number[], rows: number, segments: number): void {
-  const sorted = ends.every((end, s) => end >= (ends[s - 1] ?? 0));
-  if (ends.length !== segments || !sorted || (ends.at(-1) ?? 0) !== rows) {
-    throw refusal(
-      name,
-      `takes one end per segment (${segments}), never decreasing, the last being ${rows}; got [${ends}]`,
-    );
-  }
-}
-
-function segments(
-  runtime: Runtime,
-  inputs: Inputs,
-  { ends, transposeW, activation }: SegmentMatMulAttrs,
-): tf.TensorInfo {
-  const { x, w, bias } = inputs as { x: tf.TensorInfo; w: tf.TensorInfo } & Inputs;
-  const name = KernelName.SegmentMatMul;
-  expectFloat(name, x, w, bias);
-  const [rows, k] = x.shape as [number, number];
-  const [count, w0, w1] = w.shape as [number, number, number];
-  const [inner, n] = transposeW ? [w1, w0] : [w0, w1];
-  if (x.shape.length !== 2 || w.shape.length !== 3 || inner !== k)
-    throw refusal(name, `cannot multiply [${x.shape}] by [${w.shape}]`);
-  checkEnds(name, ends, rows, count);
-  const kind = ACTIVATION[activation];
-  if (kind === undefined) throw refusal(name, `knows linear, relu and gelu, not '${activation}'`);
-  const out = runtime.output([rows, n]);
-  const groups = new Int32Array(GROUP_WORDS * count);
-  for (let s = 0; s < count; s++) {
-    const start = ends[s - 1] ?? 0;
-    groups.set([start * k, s * k * n, start * n, s * n, ends[s]! - start, k], s * GROUP_WORDS);
-  }
-  const [a, b, c] = [x, w, out].map((t) => runtime.address(t)) as [number, number, number];
-  const product = { transposeA: false, transposeB: transposeW, m: rows / Math.max(1, count), n, k, a, b, c };
-  multiply(runtime, { ...product, bias: bias ? runtime.address(bias) : 0, activation: kind, batches: count, groups });
-  return out;
-}
-
-function segmentWeightGrad(runtime: Runtime, inputs: Inputs, { ends }: SegmentMatMulWeightGradAttrs): tf.TensorInfo {
-  const { x, dy } = inputs as { x: tf.TensorInfo; dy: tf.TensorInfo };
-  const name = KernelName.SegmentMatMulWeightGrad;
-  expectFloat(name, x, dy);
-  const [rows, k] = x.shape as [number, number];
-  const n = dy.shape[1]!;
-  if (x.shape.length !== 2 || dy.shape.length !== 2 || dy.shape[0] !== rows)
-    throw refusal(name, `cannot pair the rows of [${x.shape}] and [${dy.shape}]`);
-  checkEnds(name, ends, rows, ends.length);
-  const out = runtime.output([ends.length, k, n]);
-  const groups = new Int32Array(GROUP_WORDS * ends.length);
-  for (let s = 0; s < ends.length; s++) {
-    const start = ends[s - 1] ?? 0;
-    groups.set([start * k, start * n, s * k * n, 0, k, ends[s]! - start], s * GROUP_WORDS);
-  }
-  const [a, b, c] = [x, dy, out].map((t) => runtime.address(t)) as [number, number, number];
-  const product = { transposeA: true, transposeB: false, m: k, n, k: rows / Math.max(1, ends.length), a, b, c };
-  multiply(runtime, { ...product, lda: k, ldb: n, batches: ends.length, groups });
-  return out;
-}
-
 export const productKernels: readonly Registration[] = [
   over(
     KernelName.MatMulTangent,
@@ -135,17 +70,5 @@ export const productKernels: readonly Registration[] = [
     (runtime) =>
       ({ inputs, attrs }) =>
         accumulate(runtime, inputs, attrs as unknown as MatMulAccumulateAttrs),
-  ),
-  over(
-    KernelName.SegmentMatMul,
-    (runtime) =>
-      ({ inputs, attrs }) =>
-        segments(runtime, inputs, attrs as unknown as SegmentMatMulAttrs),
-  ),
-  over(
-    KernelName.SegmentMatMulWeightGrad,
-    (runtime) =>
-      ({ inputs, attrs }) =>
-        segmentWeightGrad(runtime, inputs, attrs as unknown as SegmentMatMulWeightGradAttrs),
   ),
 ];
