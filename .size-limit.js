@@ -25,6 +25,7 @@ const limits = {
   '@frugal/token-boost': '40 kB',
   '@frugal/token-boost/testing': '34 kB',
   '@frugal/wasm': '55 kB',
+  '@frugal/webgpu': '36 kB',
 };
 
 const ignore = [
@@ -34,6 +35,8 @@ const ignore = [
   '@tensorflow/tfjs-backend-cpu',
   '@tensorflow/tfjs-backend-wasm',
   '@tensorflow/tfjs-backend-wasm/*',
+  '@tensorflow/tfjs-backend-webgpu',
+  'webgpu',
   'cli-progress',
   'node:*',
 ];

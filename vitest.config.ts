@@ -13,6 +13,12 @@ const suite = (name: string, include: string[], testTimeout: number) => ({
   test: { name, include, testTimeout: testTimeout * patience, hookTimeout: testTimeout * patience },
 });
 
+/** Numeric suites again, on one backend that is slow or rare. */
+const on = (backend: string, include: string[]) => {
+  const { extends: all, test } = suite(backend, include, 60_000);
+  return { extends: all, test: { ...test, env: { FRUGAL_BACKENDS: backend } } };
+};
+
 export default defineConfig({
   resolve: {
     conditions: [source, 'module', 'browser', 'development|production'],
@@ -26,8 +32,14 @@ export default defineConfig({
     // The wasm kernels are built, not committed; this takes no time where they are up to date.
     globalSetup: fileURLToPath(new URL('packages/wasm/scripts/build.mjs', import.meta.url)),
     projects: [
-      suite('core', ['packages/*/src/**/*.test.ts'], 30_000),
-      suite('cross', ['tests/*/**/*.test.ts', '!tests/tarballs/**', '!tests/examples/**'], 180_000),
+      suite('core', ['packages/*/src/**/*.test.ts', '!packages/webgpu/**'], 30_000),
+      suite('cross', ['tests/*/**/*.test.ts', '!tests/tarballs/**', '!tests/examples/**', '!tests/webgpu/**'], 180_000),
+      on('webgpu', [
+        'packages/webgpu/src/**/*.test.ts',
+        'packages/tensor/src/kernels/{gelu,layer-norm,rows,softmax-cross-entropy,steps}.test.ts',
+        'packages/tensor/src/random/samplers.test.ts',
+        'tests/webgpu/**/*.test.ts',
+      ]),
       suite('tarballs', ['tests/tarballs/**/*.test.ts'], 120_000),
       suite('examples', ['tests/examples/**/*.test.ts'], 120_000),
     ],

@@ -12,6 +12,7 @@ const only = process.argv.slice(2).filter((argument) => !argument.startsWith('--
 const suites = [
   { project: 'core', budget: 240 },
   { project: 'cross', budget: 180 },
+  { project: 'webgpu', budget: 180 },
   { project: 'tarballs', budget: 90 },
   { project: 'examples', budget: 90 },
 ];

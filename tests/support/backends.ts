@@ -13,6 +13,8 @@ const only = (process.env.FRUGAL_BACKENDS ?? '').split(',').filter(Boolean);
 const asked = ({ name }: BackendProvider): boolean =>
   only.length > 0 ? only.includes(name) : name !== 'tensorflow' || required.includes(name);
 const providers = known.filter(asked);
+// Emulated on the CPU here, so it has a suite of its own.
+if (only.includes('webgpu')) providers.push(await (await import('./webgpu.ts')).testWebgpu());
 
 const reports = await Promise.all(providers.map((provider) => provider.describe()));
 

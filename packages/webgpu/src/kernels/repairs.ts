@@ -1,0 +1,130 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { dispatch, type Internals } from './dispatch.ts';
+import { elementwise } from './elementwise.ts';
+import { over, type Registration } from './over.ts';
+
+/** Taylor's series where e^x − 1 would cancel. */
+const EXPM1 = `let t = x * (1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.008333334 + x * (0.0013888889 + x * (0.0001984127 + x * 0.000024801588)))))));
+  result[i] = select(exp(x) - 1.0, t, abs(x) < 0.5);`;
+
+/** ln(1 + x) = 2 artanh(x / (2 + x)) where 1 + x would lose digits. */
+const LOG1P = `let s = x / (2.0 + x);
+  let q = s * s;
+  let t = 2.0 * s * (1.0 + q * (0.33333334 + q * (0.2 + q * (0.14285715 + q * (0.11111111 + q * 0.09090909)))));
+  result[i] = select(log(1.0 + x), t, abs(x) < 0.4);`;
+
+function unary(name: string, code: string): Registration {
+  return over(name, (stock) => (call) => {
+    const a = call.inputs['x']!;
+    return a.dtype === 'float32' ? elementwise(call.backend, name, { a }, code) : stock(call);
+  });
+}
+
+/** Of a vector the stock kernel makes a vector of one number. */
+function argument(name: string): Registration {
+  return over(name, (stock) => (call) => {
+    const index = stock(call) as tf.TensorInfo;
+    return call.inputs['x']!.shape.length === 1 ? { ...index, shape: [] } : index;
+  });
+}
+
+/** The stock kernel is wrong from the second image on: here every pixel sums over what was read from it. */
+const NEAREST = `
+fn source(i: u32, ratio: f32, size: u32) -> u32 { return min(size - 1u, u32(floor(f32(i) * ratio + u.round))); }
+fn main(id: Ids) {
+  let i = threadIndex(id);
+  if (i >= u.n) { return; }
+  let c = i % u.channels;
+  let column = i / u.channels % u.width;
+  let row = i / u.channels / u.width % u.height;
+  let image = i / u.channels / u.width / u.height;
+  let top = u32(max(0.0, floor((f32(row) - 1.0) / u.tall) - 1.0));
+  let bottom = min(u.outHeight, u32((f32(row) + 1.0) / u.tall + 2.0));
+  let left = u32(max(0.0, floor((f32(column) - 1.0) / u.wide) - 1.0));
+  let right = min(u.outWidth, u32((f32(column) + 1.0) / u.wide + 2.0));
+  var sum = 0.0;
+  for (var y = top; y < bottom; y++) {
+    if (source(y, u.tall, u.height) != row) { continue; }
+    for (var x = left; x < right; x++) {
+      if (source(x, u.wide, u.width) == column) { sum += dy[((image * u.outHeight + y) * u.outWidth + x) * u.channels + c]; }
+    }
+  }
+  result[i] = sum;
+}`;
+
+const nearestGradient = over('ResizeNearestNeighborGrad', (stock) => (call) => {
+  const { images, dy } = call.inputs as Record<'images' | 'dy', tf.TensorInfo>;
+  if (dy.dtype !== 'float32') return stock(call);
+  const corners = call.attrs['alignCorners'] === true;
+  const [, height, width, channels] = images.shape as [number, number, number, number];
+  const [, outHeight, outWidth] = dy.shape as [number, number, number, number];
+  const less = (size: number, out: number): number => (corners && out > 1 ? size - 1 : size);
+  // A ratio of 0 (one row, corners aligned) reads row 0 only: any small one does the same.
+  const ratio = (size: number, out: number): number =>
+    Math.max(less(size, out) / (corners && out > 1 ? out - 1 : out), 1e-3 / out);
+  const result = call.backend.makeTensorInfo(images.shape, 'float32');
+  const n = tf.util.sizeFromShape(images.shape);
+  dispatch(call.backend, {
+    key: 'frugal ResizeNearestNeighborGrad',
+    code: () => NEAREST,
+    writes: { result },
+    reads: { dy },
+    uniforms: [
+      ['n', 'u32', n],
+      ['height', 'u32', height],
+      ['width', 'u32', width],
+      ['channels', 'u32', channels],
+      ['outHeight', 'u32', outHeight],
+      ['outWidth', 'u32', outWidth],
+      ['tall', 'f32', ratio(height, outHeight)],
+      ['wide', 'f32', ratio(width, outWidth)],
+      ['round', 'f32', corners ? 0.5 : 0],
+    ],
+    workgroups: Math.ceil(n / 64),
+    workgroupSize: 64,
+  });
+  return result;
+});
+
+/** What a reduction over nothing gives; the stock kernels ask the device for a buffer of no size. */
+function overNothing(name: string, value: number): Registration {
+  return over(name, (stock) => (call) => {
+    const x = call.inputs['x']!;
+    if (tf.util.sizeFromShape(x.shape) > 0) return stock(call);
+    const axes = tf.util.parseAxisParam(call.attrs['axis'] as number | number[], x.shape);
+    const keep = call.attrs['keepDims'] === true;
+    const shape = x.shape.flatMap((size, axis) => (axes.includes(axis) ? (keep ? [1] : []) : [size]));
+    return filled(call.backend, shape, value);
+  });
+}
+
+/** A tensor of one value, which stays on the host until it is used. */
+function filled(b: Internals, shape: readonly number[], value: number): tf.TensorInfo {
+  const info = b.makeTensorInfo(shape, 'float32');
+  b.tensorMap.get(info.dataId).values = new Float32Array(tf.util.sizeFromShape([...shape])).fill(value);
+  return info;
+}
+
+/** A product over an empty axis is zero. */
+const emptyProduct = over('BatchMatMul', (stock) => (call) => {
+  const { a, b } = call.inputs as Record<'a' | 'b', tf.TensorInfo>;
+  const { transposeA, transposeB } = call.attrs;
+  const inner = a.shape.at(transposeA === true ? -2 : -1);
+  if (inner !== 0) return stock(call);
+  const batch = tf.backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const [rows, columns] = [a.shape.at(transposeA === true ? -1 : -2)!, b.shape.at(transposeB === true ? -2 : -1)!];
+  return filled(call.backend, [...batch, rows, columns], 0);
+});
+
+/** tfjs's kernels that are wrong on WebGPU and that models use. */
+export const repairs: readonly Registration[] = [
+  argument('ArgMax'),
+  argument('ArgMin'),
+  unary('Expm1', EXPM1),
+  unary('Log1p', LOG1P),
+  nearestGradient,
+  overNothing('Sum', 0),
+  overNothing('Prod', 1),
+  overNothing('Mean', Number.NaN),
+  emptyProduct,
+];
