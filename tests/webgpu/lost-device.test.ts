@@ -1,5 +1,5 @@
 // A device that is lost while it trains: the run ends with a typed error and goes on from its checkpoint.
-import { adamw, fromArrays, memoryStore, type TrainOptions, train } from '@frugal/core-trainer';
+import { adamw, fromArrays, memoryStore, saveTo, type TrainOptions, train } from '@frugal/core-trainer';
 import { type Event, key, treeDispose, useBackend } from '@frugal/tensor';
 import {
   bitsOf,
@@ -26,7 +26,7 @@ describeEachBackend('a lost device', () => {
     const whole = await train(options()).result;
     const expected = await bitsOf(whole.params);
     const store = memoryStore();
-    const checkpoint = { store, everySteps: 2, resume: true };
+    const checkpoint = saveTo(store, { everySteps: 2, resume: true });
     const destroyer = {
       name: 'destroyer',
       onEvent(event: Event): void {
