@@ -52,6 +52,7 @@ export {
   type LiveRun,
   type LossTask,
   type ObjectiveTask,
+  type Planner,
   type RunOptions,
   type SaveToOptions,
   saveTo,

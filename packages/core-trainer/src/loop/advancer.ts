@@ -80,6 +80,11 @@ export class Advancer<P extends Tree, B> {
 
   /** Makes a step with a batch, which it frees. */
   advance(batch: B): Promise<void> {
+    const planning = this.#stepper.plan(this.progress, batch);
+    return planning === undefined ? this.#step(batch) : planning.then((ready) => this.#step(ready));
+  }
+
+  #step(batch: B): Promise<void> {
     return this.#readEvery === 1 ? this.#checkedStep(batch) : this.#blindStep(batch);
   }
 

@@ -120,6 +120,7 @@ export class TrainingRun<P extends Tree, B> {
     const guard = resolveGuard(guards);
     const stepper = new Stepper({
       loss: this.#task.loss,
+      plan: this.#task.plan,
       estimator,
       optimizer: this.#optimizer,
       key: this.#keys.steps,

@@ -13,10 +13,12 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { takeStep } from '../transforms/index.ts';
 import type { Progress } from './progress.ts';
+import type { Task } from './task.ts';
 
 /** One training step in its two halves, so that a guard can stand between them. */
 export class Stepper<P extends Tree, B> {
   readonly #loss: LossFunction<P, B>;
+  readonly #plan: Task<P, B>['plan'];
   readonly #estimator: GradientEstimator;
   readonly #optimizer: GradientTransformation;
   readonly #key: Key;
@@ -24,12 +26,14 @@ export class Stepper<P extends Tree, B> {
 
   constructor(parts: {
     loss: LossFunction<P, B>;
+    plan: Task<P, B>['plan'];
     estimator: GradientEstimator;
     optimizer: GradientTransformation;
     key: Key;
     meter: Meter | undefined;
   }) {
     this.#loss = parts.loss;
+    this.#plan = parts.plan;
     this.#estimator = parts.estimator;
     this.#optimizer = parts.optimizer;
     this.#key = parts.key;
@@ -43,6 +47,15 @@ export class Stepper<P extends Tree, B> {
   /** Of a step: of its gradient (0) and of its update (1). */
   #keyOf(step: number, use: 0 | 1): Key {
     return foldIn(this.#key, 2 * step + use);
+  }
+
+  /** The batch with its plans, which takes its place; undefined where nothing is planned. */
+  plan({ params, state, step }: Progress<P>, batch: B): Promise<B> | undefined {
+    const plan = this.#plan;
+    if (plan === undefined) return undefined;
+    const scratch = state.clone();
+    const ctx = { train: true, key: this.#keyOf(step, 0), state: scratch };
+    return this.#metered(() => plan(params, batch, ctx)).finally(() => scratch.dispose()) as Promise<B>;
   }
 
   /** The loss and the gradient on a batch; module state moves on. The caller owns the estimate. */

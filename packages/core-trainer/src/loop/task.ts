@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { disposeBatch, examplesIn } from '../data/batch.ts';
 import { type Examples, lossFunction, type Objective } from '../objectives/index.ts';
 import { createPacer } from './pacer.ts';
+import { type Planner, planned } from './planned.ts';
 
 /** What to learn, said by a loss on the batches as they come. */
 export interface LossTask<P extends Tree, B> {
@@ -11,6 +12,8 @@ export interface LossTask<P extends Tree, B> {
   model: { init(key: Key): P };
   /** One value per example. */
   loss: LossFunction<P, B>;
+  /** For models whose layers plan (experts, learners per token): awaited before each gradient and each measurement. */
+  plan?: Planner<P, B>;
   objective?: never;
 }
 
@@ -19,6 +22,8 @@ export interface ObjectiveTask<P extends Tree, B extends Tree, X extends Tree = 
   model: Pick<Module<P, X, tf.Tensor>, 'init' | 'apply'>;
   /** E.g. `classification()`; its parts can be swapped one by one. */
   objective: Objective<B, X, Y>;
+  /** For models whose layers plan (experts, learners per token): awaited before each gradient and each measurement. */
+  plan?: Planner<P, Examples<X, Y>>;
   loss?: never;
 }
 
@@ -27,6 +32,8 @@ export interface Task<P extends Tree, B> {
   init(key: Key): P;
   /** What is learned from, made of a batch, which it consumes. */
   prepare(batch: B): unknown;
+  /** Adds plans to what `prepare` made, which it consumes. */
+  plan?(params: P, examples: unknown, ctx: Context): Promise<unknown>;
   loss: LossFunction<P, unknown>;
   /** Values per example, by name, of prepared examples. */
   measure(params: P, examples: unknown, ctx: Context): Record<string, tf.Tensor>;
@@ -36,6 +43,11 @@ export interface Task<P extends Tree, B> {
 export function resolveTask<P extends Tree, B>(
   task: LossTask<P, B> | ObjectiveTask<P, B & Tree, Tree, Tree>,
 ): Task<P, B> {
+  const { plan } = task;
+  return plan === undefined ? unplanned(task) : planned(unplanned(task), plan);
+}
+
+function unplanned<P extends Tree, B>(task: LossTask<P, B> | ObjectiveTask<P, B & Tree, Tree, Tree>): Task<P, B> {
   const { model, objective } = task;
   if (objective === undefined) {
     const loss = task.loss as LossFunction<P, unknown>;
@@ -91,9 +103,10 @@ export async function measureOn<P extends Tree, B>(
   let index = 0;
   for await (const batch of data.batches({ key: ctx.key ?? keyOf(0), epoch: 0 })) {
     examples += examplesIn(batch);
-    const prepared = task.prepare(batch);
+    const batchCtx = ctx.key === undefined ? ctx : { ...ctx, key: foldIn(ctx.key, index++) };
+    let prepared = task.prepare(batch);
+    if (task.plan !== undefined) prepared = await task.plan(params, prepared, batchCtx);
     try {
-      const batchCtx = ctx.key === undefined ? ctx : { ...ctx, key: foldIn(ctx.key, index++) };
       const sums = tf.tidy(() => {
         const values = task.measure(params, prepared, batchCtx);
         names = Object.keys(values);
