@@ -23,7 +23,7 @@ for (const backend of [stock, 'wasm']) {
     sides[`${of}: tf.gather, ${count} rows of ${columns}`] = () => tf.gather(x, indices).dispose();
     if (of === 'frugal') sides[`frugal: gatherRows, ${count} rows of ${columns}`] = () => gatherRows(x, rows).dispose();
   }
-  for (const m of [1, 4]) {
+  for (const m of [1, 4, 8]) {
     const [x, w] = [tf.randomUniform([m, 3136]) as tf.Tensor2D, tf.randomUniform([3136, 512]) as tf.Tensor2D];
     sides[`${of}: ${m} × 3136 × 512`] = () => tf.matMul(x, w).dispose();
   }

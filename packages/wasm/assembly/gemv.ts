@@ -1,24 +1,27 @@
-// One to four rows of A: B is streamed once and not packed. The same order of additions as in `gemm`.
+// One to eight rows of A: B is streamed once and not packed. The same order of additions as in `gemm`.
 import { KC } from './gemm';
 import { bytes, madd } from './prelude';
 import {
   dots1, dots2, dots3, dots4, stream1, stream2, stream3,
 } from './tiles';
 
-/** Columns per pass: the partial sums of four rows stay in the first cache. */
-const STRIP: i32 = 1024;
+/** Rows at most. */
+const ROWS: i32 = 8;
+/** Partial sums of a pass, all rows together: they stay in the first cache. */
+const SUMS: i32 = 4096;
 
 /**
- * C (+)= alpha · op(A) · op(B) for m ≤ 4 and columns [n0, n1). Element (i, j) of C lies at c + 4 · (i · rowStep + j · columnStep).
+ * C (+)= alpha · op(A) · op(B) for m ≤ 8 and columns [n0, n1). Element (i, j) of C lies at c + 4 · (i · rowStep + j · columnStep).
  */
 export function gemv(
   ta: bool, tb: bool, m: i32, k: i32, alpha: f32, a: usize, lda: usize, b: usize, ldb: usize,
   c: usize, rowStep: usize, columnStep: usize, n0: i32, n1: i32, add: bool, work: usize,
 ): void {
   const packed = work; // KC × m of alpha · A
-  const sums = work + bytes(KC * 4);
-  for (let j = n0; j < n1; j += STRIP) {
-    const n = min(STRIP, n1 - j);
+  const sums = work + bytes(KC * ROWS);
+  const strip = m > 4 ? SUMS / ROWS : SUMS / 4;
+  for (let j = n0; j < n1; j += strip) {
+    const n = min(strip, n1 - j);
     const ldt = bytes((n + 7) & ~7);
     let adding = add;
     if (k == 0) {
@@ -27,14 +30,16 @@ export function gemv(
     }
     for (let p = 0; p < k; p += KC) {
       const kc = min(KC, k - p);
-      if (m == 4 && !tb) {
-        packFew(ta, a, lda, 0, 2, p, kc, alpha, packed);
-        packFew(ta, a, lda, 2, 2, p, kc, alpha, packed + bytes(2 * kc));
-      } else packFew(ta, a, lda, 0, m, p, kc, alpha, packed);
-      if (tb) stripT(m, kc, packed, b + (<usize>j * ldb + <usize>p) * 4, ldb << 2, n, sums, ldt, packed + bytes(KC * 4 + STRIP * 4));
-      else {
+      const from = b + (tb ? <usize>j * ldb + <usize>p : <usize>p * ldb + <usize>j) * 4;
+      if (tb) {
+        for (let r = 0; r < m; r += 4) packFew(ta, a, lda, r, min(4, m - r), p, kc, alpha, packed + bytes(r * kc));
+        stripT(m, kc, packed, from, ldb << 2, n, sums, ldt, sums + bytes(SUMS));
+      } else {
+        const group = m == 3 ? 3 : 2;
+        for (let r = 0; r < m; r += group) packFew(ta, a, lda, r, min(group, m - r), p, kc, alpha, packed + bytes(r * kc));
         memory.fill(sums, 0, ldt * <usize>m);
-        strip(m, kc, packed, b + (<usize>p * ldb + <usize>j) * 4, ldb << 2, n, sums, ldt);
+        if (m == 3) strip3(kc, packed, from, ldb << 2, n, sums, ldt);
+        else stripPairs(m, kc, packed, from, ldb << 2, n, sums, ldt);
       }
       deliver(sums, ldt, c + (<usize>j * columnStep << 2), rowStep, columnStep, m, n, adding);
       adding = true;
@@ -58,27 +63,38 @@ function packFew(ta: bool, a: usize, lda: usize, from: i32, m: i32, p: i32, kc: 
   }
 }
 
-/** sums[m, n] += A · B over kc streamed rows of B; four rows as two pairs, `a` then holding one pair after the other. */
-function strip(m: i32, kc: i32, a: usize, b: usize, ldb: usize, n: i32, sums: usize, ldt: usize): void {
-  const depth = m == 1 ? 8 : m == 3 ? 3 : 4;
-  const together = min(m, m == 4 ? 2 : m);
-  const second = a + bytes(2 * kc);
+/** sums[m, n] += A · B over kc streamed rows of B, by pairs of rows: `a` holds one pair after the other, then an odd row. */
+function stripPairs(m: i32, kc: i32, a: usize, b: usize, ldb: usize, n: i32, sums: usize, ldt: usize): void {
+  const even = m & ~1, odd = a + bytes(even * kc), last = sums + <usize>even * ldt;
   let p = 0;
-  for (; p + depth <= kc; p += depth) {
-    const at = bytes(p * together);
-    if (m == 1) stream1(n, a + at, b, ldb, sums, ldt);
-    else if (m == 3) stream3(n, a + at, b, ldb, sums, ldt);
-    else {
-      stream2(n, a + at, b, ldb, sums, ldt);
-      if (m == 4) stream2(n, second + at, b, ldb, sums + ldt * 2, ldt);
+  for (; p + 8 <= kc; p += 8) {
+    const half = b + ldb * 4;
+    for (let r = 0; r < even; r += 2) {
+      const at = a + bytes(r * kc + p * 2), t = sums + <usize>r * ldt;
+      stream2(n, at, b, ldb, t, ldt);
+      stream2(n, at + bytes(8), half, ldb, t, ldt);
     }
-    b += <usize>depth * ldb;
+    if (m != even) stream1(n, odd + bytes(p), b, ldb, last, ldt);
+    b += ldb * 8;
   }
   for (; p < kc; p++) {
-    for (let r = 0; r < m; r++) {
-      const at = (r < together ? a : second) + bytes(p * together + (r < together ? r : r - 2));
-      axpy(n, v128.load32_splat(at), b, sums + <usize>r * ldt);
+    for (let r = 0; r < even; r++) {
+      axpy(n, v128.load32_splat(a + bytes((r & ~1) * kc + p * 2 + (r & 1))), b, sums + <usize>r * ldt);
     }
+    if (m != even) axpy(n, v128.load32_splat(odd + bytes(p)), b, last);
+    b += ldb;
+  }
+}
+
+/** The same for three rows at once. */
+function strip3(kc: i32, a: usize, b: usize, ldb: usize, n: i32, sums: usize, ldt: usize): void {
+  let p = 0;
+  for (; p + 3 <= kc; p += 3) {
+    stream3(n, a + bytes(p * 3), b, ldb, sums, ldt);
+    b += ldb * 3;
+  }
+  for (; p < kc; p++) {
+    for (let r = 0; r < 3; r++) axpy(n, v128.load32_splat(a + bytes(p * 3 + r)), b, sums + <usize>r * ldt);
     b += ldb;
   }
 }
@@ -107,12 +123,15 @@ function stripT(m: i32, kc: i32, a: usize, b: usize, ldb: usize, n: i32, sums: u
       from = spare;
       ld = bytes(KC);
     }
-    const t = sums + bytes(j);
-    if (m == 1) dots1(kc, a, from, ld, t, ldt);
-    else if (m == 2) dots2(kc, a, from, ld, t, ldt);
-    else if (m == 3) dots3(kc, a, from, ld, t, ldt);
-    else dots4(kc, a, from, ld, t, ldt);
+    for (let r = 0; r < m; r += 4) dots(min(4, m - r), kc, a + bytes(r * kc), from, ld, sums + <usize>r * ldt + bytes(j), ldt);
   }
+}
+
+function dots(m: i32, kc: i32, a: usize, b: usize, ldb: usize, t: usize, ldt: usize): void {
+  if (m == 1) dots1(kc, a, b, ldb, t, ldt);
+  else if (m == 2) dots2(kc, a, b, ldb, t, ldt);
+  else if (m == 3) dots3(kc, a, b, ldb, t, ldt);
+  else dots4(kc, a, b, ldb, t, ldt);
 }
 
 /** Puts the sums of one block into C. */
@@ -142,5 +161,5 @@ function deliver(
 
 /** Scratch bytes that a thread needs for `gemv`. */
 export function gemvScratch(): i32 {
-  return (KC * 4 + STRIP * 4 + KC * 8) * 4;
+  return (KC * ROWS + SUMS + KC * 8) * 4;
 }

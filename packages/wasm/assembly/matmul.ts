@@ -40,7 +40,7 @@ function one(g: usize, z: i32, part: i32, parts: i32, thread: i32): void {
     m = int(row, 4);
     k = int(row, 5);
     if (m == 0) return;
-    path = m <= 4 ? 2 : 0;
+    path = m <= (n < 64 ? 4 : 8) ? 2 : 0;
   } else {
     a += (<usize>z * ptr(g, 15)) << 2;
     b += (<usize>z * ptr(g, 16)) << 2;

@@ -4,7 +4,7 @@ import { expectNoLeak, largestDifference } from '@frugal/test-support';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { restore, trainable } from '../index.ts';
-import { onBackend, runs, variants } from '../testing.ts';
+import { firstDifference, onBackend, runs, variants } from '../testing.ts';
 
 const size = fc.oneof(
   fc.integer({ min: 1, max: 9 }),
@@ -107,6 +107,12 @@ describe('bits of matmul', () => {
       const b = tf.randomUniform([700, 500], -1, 1, 'float32', 8) as tf.Tensor2D;
       return tf.slice(tf.matMul(tf.slice(a, 0, m), b), 0, 1);
     });
+  const rows = (m: number, tb: boolean) =>
+    onBackend('wasm', () => {
+      const a = tf.randomUniform([20, 391], -1, 1, 'float32', 7) as tf.Tensor2D;
+      const b = tf.randomUniform(tb ? [1030, 391] : [391, 1030], -1, 1, 'float32', 8) as tf.Tensor2D;
+      return tf.matMul(tf.slice(a, 0, m), b, false, tb);
+    });
 
   it.each([false, true])('of a row do not depend on the number of rows or threads (relaxed: %s)', async (relaxed) => {
     await trainable({ threads: 1, relaxed });
@@ -114,6 +120,14 @@ describe('bits of matmul', () => {
     for (const m of [2, 3, 4, 5, 6, 7, 200]) expect(await product(m)).toEqual(one);
     await trainable({ threads: 2, relaxed });
     for (const m of [1, 4, 200]) expect(await product(m)).toEqual(one);
+  });
+
+  it.each([false, true])('of up to nine rows are those of twenty (transposed: %s)', async (tb) => {
+    await trainable({ threads: 1 });
+    const many = await rows(20, tb);
+    for (let m = 1; m <= 9; m++) {
+      expect(firstDifference(await rows(m, tb), many.subarray(0, m * 1030)), `${m} rows`).toBe(-1);
+    }
   });
 
   it('of few columns equal those of many', async () => {

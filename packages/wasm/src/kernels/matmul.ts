@@ -54,7 +54,8 @@ const FEW_ROWS = 2;
 const FEW_COLUMNS = 3;
 
 function pathOf(m: number, n: number, k: number): number {
-  if (m <= 4 && m <= n) return FEW_ROWS;
+  // Eight rows of a wide matrix still cost less to stream than to pack.
+  if (m <= (n < 64 ? 4 : 8) && m <= n) return FEW_ROWS;
   if (n <= 4) return FEW_COLUMNS;
   // The shorter side is packed by every chunk.
   return n >= m || m * k === 0 ? COLUMNS : ROWS;
