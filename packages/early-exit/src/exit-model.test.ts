@@ -43,10 +43,10 @@ describeEachBackend('withExits', () => {
     });
   });
 
-  it('refuses points that do not rise or lie outside', () => {
+  it('refuses points that fall or lie outside', () => {
     const exit = (at: number) => ({ at, head: plainHead(dense(6, 3)) });
     const backbone = mlp([6, 4, 3]);
-    expect(() => withExits(backbone, [exit(1), exit(1)])).toThrow(/\[1,1\]/);
+    expect(() => withExits(backbone, [exit(1), exit(0)])).toThrow(/\[1,0\]/);
     expect(() => withExits(backbone, [exit(2)])).toThrow(/\[0, 2\), got \[2\]/);
   });
 });

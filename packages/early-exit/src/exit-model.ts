@@ -37,17 +37,17 @@ export interface OutputsOptions {
  * Puts exits on a staged model.
  *
  * @param backbone Any staged model whose output is logits [B, classes]: `sequential`, `mlp`, `lenet5`, `vit`, …
- * @param exits Early exits, in the order of their points.
- * @throws {FrugalError} `BAD_OPTION` if the points are not 0 ≤ at < number of stages, rising.
+ * @param exits Early exits, in the order of their points; several may stand at one point, e.g. a cheap head before a good one.
+ * @throws {FrugalError} `BAD_OPTION` if the points are not 0 ≤ at < number of stages, never falling.
  */
 export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly ExitSpec[]): ExitModel<P> {
   const stages = backbone.stages.length;
   const points = exits.map(({ at }) => at);
   for (const [i, at] of points.entries()) {
-    if (Number.isInteger(at) && at >= 0 && at < stages && (i === 0 || at > points[i - 1]!)) continue;
+    if (Number.isInteger(at) && at >= 0 && at < stages && (i === 0 || at >= points[i - 1]!)) continue;
     throw new FrugalError(
       'BAD_OPTION',
-      `withExits: the points of the exits must rise and lie in [0, ${stages}), got [${points}]. The end needs no head.`,
+      `withExits: the points of the exits must not fall and lie in [0, ${stages}), got [${points}]. The end needs no head.`,
     );
   }
   const last = exits.length;
