@@ -30,14 +30,14 @@ export function exitCosts<P extends Tree>(model: ExitModel<P>, params: ExitParam
   const heads: number[] = [];
   tf.tidy(() => {
     let h: tf.Tensor = tf.slice(x, 0, 1);
-    let previous: tf.Tensor2D | undefined;
+    let previous: tf.Tensor | undefined;
     for (let exit = 0; exit < model.exitCount; exit++) {
       const [next, segment] = count(() => model.segment(params, exit, h));
       const [logits, head] = count(() => model.answer(params, exit, next, previous));
       segments.push(segment);
       heads.push(head);
       h = next;
-      previous = logits as tf.Tensor2D;
+      previous = logits;
     }
   });
   let total = 0;

@@ -24,11 +24,12 @@ export interface ExitLossOptions {
   readonly temperature?: number;
 }
 
-/** −Σ q log softmax(z / T), [B], the gradient into q stopped. */
-function distillation(logits: tf.Tensor2D, teacher: tf.Tensor2D, temperature: number): tf.Tensor1D {
+/** −Σ q log softmax(z / T), [B], the mean over the tokens of a sequence; the gradient into q is stopped. */
+function distillation(logits: tf.Tensor, teacher: tf.Tensor, temperature: number): tf.Tensor1D {
   const target = tf.softmax(tf.div(stopGradient(teacher), temperature));
-  const crossEntropy = tf.neg(tf.sum(tf.mul(target, tf.logSoftmax(tf.div(logits, temperature))), 1));
-  return tf.mul(crossEntropy, temperature * temperature);
+  const each = tf.sum(tf.mul(target, tf.logSoftmax(tf.div(logits, temperature))), -1);
+  const mean = each.rank > 1 ? tf.mean(tf.reshape(each, [each.shape[0]!, -1]), 1) : each;
+  return tf.mul(mean, -temperature * temperature) as tf.Tensor1D;
 }
 
 /**

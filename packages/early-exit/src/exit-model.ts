@@ -21,9 +21,9 @@ export interface ExitModel<P extends Tree = Tree> extends Module<ExitParams<P> &
   /** Runs the backbone from the exit before (or the input) to exit `exit`; a new tensor. */
   segment(params: ExitParams<P>, exit: number, h: tf.Tensor, ctx?: Context): tf.Tensor;
   /** The logits of exit `exit` from the activation at its point. */
-  answer(params: ExitParams<P>, exit: number, h: tf.Tensor, previous?: tf.Tensor2D, ctx?: Context): tf.Tensor2D;
-  /** The logits of every exit, [B, classes] each; the caller owns them. */
-  outputs(params: ExitParams<P>, x: tf.Tensor, options?: OutputsOptions): tf.Tensor2D[];
+  answer(params: ExitParams<P>, exit: number, h: tf.Tensor, previous?: tf.Tensor, ctx?: Context): tf.Tensor;
+  /** The logits of every exit, [B, classes] (or [B, T, classes]) each; the caller owns them. */
+  outputs(params: ExitParams<P>, x: tf.Tensor, options?: OutputsOptions): tf.Tensor[];
 }
 
 /** Options of `outputs`. */
@@ -67,10 +67,10 @@ export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly E
     params: ExitParams<P>,
     exit: number,
     h: tf.Tensor,
-    previous?: tf.Tensor2D,
+    previous?: tf.Tensor,
     ctx?: Context,
-  ): tf.Tensor2D => {
-    if (exit === last) return h.clone() as tf.Tensor2D;
+  ): tf.Tensor => {
+    if (exit === last) return h.clone() as tf.Tensor;
     const own = ctx && { ...ctx, path: `heads.${exit}`, key: ctx.key && foldIn(ctx.key, stages + exit) };
     return exits[exit]!.head.apply(params.heads[exit]!, h, previous, own);
   };
@@ -84,7 +84,7 @@ export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly E
     apply: (params, x, ctx) => backbone.apply(params.backbone, x, ctx),
     outputs: (params, x, { ctx, detached = false } = {}) =>
       tf.tidy(() => {
-        const logits: tf.Tensor2D[] = [];
+        const logits: tf.Tensor[] = [];
         let h = x;
         for (let exit = 0; exit <= last; exit++) {
           h = segment(params, exit, h, ctx);

@@ -53,7 +53,7 @@ export async function runExits<P extends Tree>(
   let classes = 0;
   let scorer: ReturnType<ExitPolicy['start']> | undefined;
   let h = x;
-  let previous: tf.Tensor2D | undefined;
+  let previous: tf.Tensor | undefined;
   const replace = (next: tf.Tensor): void => {
     if (h !== x) h.dispose();
     h = next;
@@ -65,7 +65,7 @@ export async function runExits<P extends Tree>(
       previous?.dispose();
       previous = logits;
       const values = Float32Array.from((await logits.data()) as Float32Array);
-      classes = logits.shape[1];
+      classes = logits.shape[1]!;
       answers ??= new Float32Array(size * classes);
       scorer ??= policy.start(size, classes);
       const scores = exit < last ? scorer.score(exit, values, rows) : undefined;
@@ -82,7 +82,7 @@ export async function runExits<P extends Tree>(
       rows = kept.map((i) => rows[i]!);
       if (rows.length === 0) break;
       replace(gatherRows(h, kept));
-      const carried = gatherRows(previous, kept) as tf.Tensor2D;
+      const carried = gatherRows(previous, kept);
       previous.dispose();
       previous = carried;
     }
