@@ -109,8 +109,8 @@ const pixels = await phase(pixelHead, (params, x) => [pixelHead.apply(params, x)
 });
 say('LeNet');
 // The head on the pixels has weight 0 here: it shares nothing with the network, and has learnt.
-const lenet = await mixed(lenetExits, [0, 0.5, 0.5, 0.3, 1], [1, 7], key(2));
+const lenet = await mixed(lenetExits, [0, 0.5, 0.5, 0.3, 1], [1, 6], key(2));
 await keep('lenet', lenetExits, { backbone: lenet.backbone, heads: [pixels, ...lenet.heads.slice(1)] } as Params);
 say('LeNet-5');
-await keep('lenet5', lenet5Exits, await mixed(lenet5Exits, [0.5, 0.5, 1], [1, 10], key(3)));
+await keep('lenet5', lenet5Exits, await mixed(lenet5Exits, [0.5, 0.5, 1], [1, 6], key(3)));
 say('done');
