@@ -18,6 +18,8 @@ export interface ExitModel<P extends Tree = Tree> extends Module<ExitParams<P> &
   readonly exits: readonly ExitSpec[];
   /** Early exits and the backbone's own end. */
   readonly exitCount: number;
+  /** The point of each exit, the end last. */
+  readonly points: readonly number[];
   /** Runs the backbone from the exit before (or the input) to exit `exit`; a new tensor. */
   segment(params: ExitParams<P>, exit: number, h: tf.Tensor, ctx?: Context): tf.Tensor;
   /** The logits of exit `exit` from the activation at its point. */
@@ -42,20 +44,20 @@ export interface OutputsOptions {
  */
 export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly ExitSpec[]): ExitModel<P> {
   const stages = backbone.stages.length;
-  const points = exits.map(({ at }) => at);
-  for (const [i, at] of points.entries()) {
+  const last = exits.length;
+  const points = [...exits.map(({ at }) => at), stages];
+  for (const [i, { at }] of exits.entries()) {
     if (Number.isInteger(at) && at >= 0 && at < stages && (i === 0 || at >= points[i - 1]!)) continue;
     throw new FrugalError(
       'BAD_OPTION',
-      `withExits: the points of the exits must not fall and lie in [0, ${stages}), got [${points}]. The end needs no head.`,
+      `withExits: the points of the exits must not fall and lie in [0, ${stages}), got [${points.slice(0, last)}]. ` +
+        'The end needs no head.',
     );
   }
-  const last = exits.length;
-  const pointOf = (exit: number): number => (exit === last ? stages : points[exit]!);
 
   const segment = (params: ExitParams<P>, exit: number, h: tf.Tensor, ctx?: Context): tf.Tensor => {
     let y = h;
-    for (const stage of backbone.stages.slice(exit === 0 ? 0 : pointOf(exit - 1), pointOf(exit))) {
+    for (const stage of backbone.stages.slice(points[exit - 1] ?? 0, points[exit])) {
       const next = stage.apply(params.backbone, y, ctx);
       if (y !== h) y.dispose();
       y = next;
@@ -76,7 +78,7 @@ export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly E
   };
 
   return {
-    ...{ backbone, exits, exitCount: last + 1, segment, answer },
+    ...{ backbone, exits, points, exitCount: last + 1, segment, answer },
     init: (key) => ({
       backbone: backbone.init(foldIn(key, 0)),
       heads: exits.map(({ head }, i) => head.init(foldIn(key, i + 1))),
@@ -93,5 +95,36 @@ export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly E
         }
         return logits;
       }),
+  };
+}
+
+/**
+ * The same model with some of its early exits only, e.g. without one whose threshold would never be reached.
+ *
+ * @param keep Numbers of the early exits to keep, rising.
+ * @returns The model and its parameters, which are shared with the old ones.
+ * @throws {FrugalError} `BAD_OPTION` for a number that is no early exit, or a head that would miss the one before.
+ */
+export function pickExits<P extends Tree>(
+  model: ExitModel<P>,
+  params: ExitParams<P>,
+  keep: readonly number[],
+): { readonly model: ExitModel<P>; readonly params: ExitParams<P> } {
+  for (const [i, exit] of keep.entries()) {
+    const before = keep[i - 1] ?? -1;
+    const head = model.exits[exit]?.head;
+    if (head !== undefined && exit > before && (head.alone === true || before === exit - 1)) continue;
+    throw new FrugalError(
+      'BAD_OPTION',
+      `pickExits: keep must be rising numbers of early exits below ${model.exits.length}, and a head that looks at the ` +
+        `exit before needs it; got [${keep}].`,
+    );
+  }
+  return {
+    model: withExits(
+      model.backbone,
+      keep.map((exit) => model.exits[exit]!),
+    ),
+    params: { backbone: params.backbone, heads: keep.map((exit) => params.heads[exit]!) },
   };
 }

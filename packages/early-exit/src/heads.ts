@@ -4,6 +4,8 @@ import { stopGradient } from './stop-gradient.ts';
 
 /** Answers from an intermediate activation: logits [B, classes], or [B, T, classes] for each token of a sequence. */
 export interface ExitHead<P extends Tree = Tree> {
+  /** Whether it never looks at `previous`: logits then need not stay on the device. Default false. */
+  readonly alone?: boolean;
   init(key: Key): P;
   /**
    * @param h The activation at the exit's point, [B, …].
@@ -15,6 +17,7 @@ export interface ExitHead<P extends Tree = Tree> {
 /** A head that answers from the activation alone. */
 export function plainHead<P extends Tree>(module: Module<P>): ExitHead<P> {
   return {
+    alone: true,
     init: (key) => module.init(key),
     apply: (params, h, _, ctx) => module.apply(params, h, ctx),
   };

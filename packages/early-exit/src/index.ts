@@ -1,7 +1,14 @@
 export { type Calibration, calibrateAccuracy, calibrateBudget, thresholdCalibration } from './calibrate.ts';
 export { type ExitCosts, exitCosts } from './exit-costs.ts';
 export { type ExitLossOptions, exitLoss } from './exit-loss.ts';
-export { type ExitModel, type ExitParams, type ExitSpec, type OutputsOptions, withExits } from './exit-model.ts';
+export {
+  type ExitModel,
+  type ExitParams,
+  type ExitSpec,
+  type OutputsOptions,
+  pickExits,
+  withExits,
+} from './exit-model.ts';
 export {
   type ExitTable,
   exitsOf,
@@ -37,3 +44,15 @@ export { auroc, calibrationError, exitCurve, type HeadReport, headReports } from
 export { type RiskCalibration, type RiskOptions, riskControl, upperBound } from './risk-control.ts';
 export { type ExitRun, type RunExitsOptions, runExits } from './run-exits.ts';
 export { stopGradient } from './stop-gradient.ts';
+export type { CacheTools } from './tokens/cached-model.ts';
+export { type DecodeEarlyOptions, decodeEarly, type EarlyToken } from './tokens/decode-early.ts';
+export {
+  runSaturation,
+  type SaturationCosts,
+  type SaturationOptions,
+  type SaturationRun,
+  saturationCosts,
+} from './tokens/run-saturation.ts';
+export { runTokenExits, type TokenCosts, type TokenRun, tokenCosts } from './tokens/run-token-exits.ts';
+export { type SpeculateOptions, type Speculation, speculate } from './tokens/speculate.ts';
+export type { TokenCost } from './tokens/token-costs.ts';

@@ -2,7 +2,7 @@ import { type DynamicRun, FrugalError, gatherRows, type Tree } from '@frugal/ten
 import * as tf from '@tensorflow/tfjs-core';
 import { type ExitCosts, exitCosts } from './exit-costs.ts';
 import type { ExitModel, ExitParams } from './exit-model.ts';
-import type { ExitPolicy } from './policies/index.ts';
+import type { ExitPolicy, Scorer } from './policies/index.ts';
 
 /** A run of a batch through a model with exits. */
 export interface ExitRun extends DynamicRun {
@@ -19,7 +19,8 @@ export interface RunExitsOptions {
   readonly costs?: ExitCosts;
 }
 
-function checkThresholds(policy: ExitPolicy, exits: number): void {
+/** Refuses a policy for another number of exits. */
+export function checkThresholds(policy: ExitPolicy, exits: number): void {
   if (policy.thresholds.length === exits) return;
   throw new FrugalError(
     'BAD_OPTION',
@@ -45,51 +46,87 @@ export async function runExits<P extends Tree>(
 ): Promise<ExitRun> {
   const last = model.exitCount - 1;
   checkThresholds(policy, last);
+  const { cumulative } = costs ?? exitCosts(model, params, x);
   const size = x.shape[0]!;
   const exits = new Int32Array(size).fill(last);
-  const { cumulative } = costs ?? exitCosts(model, params, x);
-  let rows = Int32Array.from({ length: size }, (_, i) => i);
+  let rows = new Int32Array(size);
+  for (let i = 0; i < size; i++) rows[i] = i;
   let answers: Float32Array | undefined;
   let classes = 0;
-  let scorer: ReturnType<ExitPolicy['start']> | undefined;
+  let scorer: Scorer | undefined;
   let h = x;
   let previous: tf.Tensor | undefined;
-  const replace = (next: tf.Tensor): void => {
+  const advance = (next: tf.Tensor): void => {
     if (h !== x) h.dispose();
     h = next;
   };
+  const carry = (logits: tf.Tensor | undefined): void => {
+    previous?.dispose();
+    previous = logits;
+  };
   try {
-    for (let exit = 0; exit <= last && rows.length > 0; exit++) {
-      replace(model.segment(params, exit, h));
-      const logits = model.answer(params, exit, h, previous);
-      previous?.dispose();
-      previous = logits;
-      const values = Float32Array.from((await logits.data()) as Float32Array);
-      classes = logits.shape[1]!;
+    for (let exit = 0; exit <= last; exit++) {
+      if (model.points[exit]! > (model.points[exit - 1] ?? 0)) advance(model.segment(params, exit, h));
+      // Logits stay on the device only for a head that looks at them.
+      const needed = exit < last - 1 && model.exits[exit + 1]!.head.alone !== true;
+      const logits = exit === last ? h : model.answer(params, exit, h, previous);
+      carry(logits === h ? undefined : logits);
+      const values = new Float32Array((await logits.data()) as Float32Array);
+      classes = logits.shape.at(-1)!;
+      if (!needed) carry(undefined);
       answers ??= new Float32Array(size * classes);
-      scorer ??= policy.start(size, classes);
-      const scores = exit < last ? scorer.score(exit, values, rows) : undefined;
-      const stay: number[] = [];
-      for (const [i, row] of rows.entries()) {
-        if (scores !== undefined && !(scores[i]! >= policy.thresholds[exit]!)) stay.push(i);
-        else {
-          answers.set(values.subarray(i * classes, (i + 1) * classes), row * classes);
-          exits[row] = exit;
-        }
+      if (exit === last) {
+        settle(rows, values, classes, answers);
+        break;
       }
-      if (stay.length === rows.length) continue;
-      const kept = Int32Array.from(stay);
-      rows = kept.map((i) => rows[i]!);
-      if (rows.length === 0) break;
-      replace(gatherRows(h, kept));
-      const carried = gatherRows(previous, kept);
-      previous.dispose();
-      previous = carried;
+      scorer ??= policy.start(size, classes);
+      const scores = scorer.score(exit, values, rows);
+      const stay = leave(scores, policy.thresholds[exit]!, exit, { rows, values, classes, answers, exits });
+      if (stay === undefined) continue;
+      if (stay.length === 0) break;
+      rows = stay.map((i) => rows[i]!);
+      advance(gatherRows(h, stay));
+      if (previous !== undefined) carry(gatherRows(previous, stay));
     }
   } finally {
-    if (h !== x) h.dispose();
-    previous?.dispose();
+    advance(x);
+    carry(undefined);
   }
   const output = tf.tensor2d(answers ?? new Float32Array(0), [size, classes]);
-  return { output, exits, cost: Array.from(exits, (exit) => cumulative[exit]!) };
+  const cost = new Array<number>(size);
+  for (let i = 0; i < size; i++) cost[i] = cumulative[exits[i]!]!;
+  return { output, exits, cost };
+}
+
+/** Where an exit's answers come from and go to. */
+export interface Answers {
+  readonly rows: Int32Array;
+  readonly values: Float32Array;
+  readonly classes: number;
+  readonly answers: Float32Array;
+  readonly exits: Int32Array;
+}
+
+/** Everybody who is still there has the answer in their row. */
+export function settle(rows: Int32Array, values: Float32Array, classes: number, answers: Float32Array): void {
+  for (let i = 0; i < rows.length; i++) {
+    for (let c = 0; c < classes; c++) answers[rows[i]! * classes + c] = values[i * classes + c]!;
+  }
+}
+
+/** Lets those go whose score reaches the threshold; the places of the others, or undefined if nobody goes. */
+export function leave(scores: Float32Array, threshold: number, exit: number, to: Answers): Int32Array | undefined {
+  const { rows, values, classes, answers, exits } = to;
+  const stay = new Int32Array(rows.length);
+  let staying = 0;
+  for (let i = 0; i < rows.length; i++) {
+    if (!(scores[i]! >= threshold)) {
+      stay[staying++] = i;
+      continue;
+    }
+    const row = rows[i]!;
+    exits[row] = exit;
+    for (let c = 0; c < classes; c++) answers[row * classes + c] = values[i * classes + c]!;
+  }
+  return staying === rows.length ? undefined : stay.subarray(0, staying);
 }

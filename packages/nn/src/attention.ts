@@ -1,4 +1,4 @@
-import { type Context, FrugalError, foldIn, type Module, type Tree } from '@frugal/tensor';
+import { type Context, FrugalError, foldIn, gatherRows, type Module, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput, checkPositive, checkRate, whereIs } from './checks.ts';
 import { applyChild, childContext } from './context.ts';
@@ -18,6 +18,8 @@ export interface AttentionInput {
   readonly x: tf.Tensor;
   /** 1 where a position may be attended to, else 0: [B, S] by key, or anything that broadcasts to [B, heads, T, S]. */
   readonly mask?: tf.Tensor;
+  /** Numbers b·T + t of the positions whose outputs are wanted, [n, dim]; all are attended to. Default: all, [B, T, dim]. */
+  readonly rows?: Int32Array;
 }
 
 /** Options of `attention`. */
@@ -67,7 +69,7 @@ export function attention<L extends Tree = DenseParams>(
   const rotate = options.rotary ? rotary(size, options.rotary === true ? undefined : options.rotary) : undefined;
   const bias = causalBias();
 
-  const run = (params: AttentionParams<L>, x: tf.Tensor, mask: tf.Tensor | undefined, ctx: Context | undefined) => {
+  const run = (params: AttentionParams<L>, { x, mask, rows }: AttentionInput, ctx: Context | undefined) => {
     const [batch, time] = x.shape as [number, number];
     const past = openLength(ctx);
     const made = applyChild(qkv, params.qkv, x, ctx, 'qkv', 0);
@@ -78,21 +80,25 @@ export function attention<L extends Tree = DenseParams>(
     // Keys lie transposed, [heads, B, size, S]: the product with the queries then needs no transpose, and caches stay so.
     let [keys, values] = [tf.transpose(k, [0, 1, 3, 2]), v];
     if (past !== undefined) ({ keys, values } = extendCache(ctx!, keys, values));
+    if (rows?.length === 0) return tf.zeros([0, dim]);
     let scores = tf.matMul(tf.mul(q, 1 / Math.sqrt(size)), repeatHeads(keys, heads / kvHeads));
     if (causal && time > 1) scores = tf.add(scores, bias(time, keys.shape[3]!));
     if (mask) scores = tf.add(scores, maskBias(mask, scores.shape, ctx));
     const weights = drop(tf.softmax(scores), rate, childContext(ctx, '', 2));
     const mixed = tf.transpose(tf.matMul(weights, repeatHeads(values, heads / kvHeads)), [1, 2, 0, 3]);
-    return applyChild(proj, params.proj, tf.reshape(mixed, [batch, time, dim]), ctx, 'proj', 1);
+    const wanted = rows
+      ? gatherRows(tf.reshape(mixed, [batch * time, dim]), rows)
+      : tf.reshape(mixed, [batch, time, dim]);
+    return applyChild(proj, params.proj, wanted, ctx, 'proj', 1);
   };
 
   return {
     spec: { kind: 'attention', dim, heads, causal },
     init: (key) => ({ qkv: qkv.init(foldIn(key, 0)), proj: proj.init(foldIn(key, 1)) }),
     apply(params: AttentionParams<L>, input: tf.Tensor | AttentionInput, ctx?: Context) {
-      const { x, mask } = input instanceof tf.Tensor ? { x: input, mask: undefined } : input;
-      checkInput('attention', x, { rank: 3, last: dim }, ctx);
-      return tf.tidy(() => run(params, x, mask, ctx));
+      const all = input instanceof tf.Tensor ? { x: input } : input;
+      checkInput('attention', all.x, { rank: 3, last: dim }, ctx);
+      return tf.tidy(() => run(params, all, ctx));
     },
   };
 }

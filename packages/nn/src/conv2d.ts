@@ -38,6 +38,16 @@ export function conv2d<const B extends boolean = true>(
       const pad = toPad(padding, x.shape, kernel, strides);
       return convolve(x as tf.Tensor4D, params, { strides, pad, dilations: dilation });
     },
+    applyRelu(params: { weight: tf.Tensor4D; bias?: tf.Tensor }, x, ctx) {
+      checkInput('conv2d', x, { rank: 4, last: inChannels }, ctx);
+      const pad = toPad(padding, x.shape, kernel, strides);
+      const { weight: filter, bias } = params;
+      // Dilated convolutions are not fused, as in `convolve`.
+      if (dilation[0] > 1 || dilation[1] > 1) {
+        return tf.tidy(() => tf.relu(convolve(x as tf.Tensor4D, params, { strides, pad, dilations: dilation })));
+      }
+      return tf.fused.conv2d({ x: x as tf.Tensor4D, filter, strides, pad, ...(bias && { bias }), activation: 'relu' });
+    },
   };
 }
 

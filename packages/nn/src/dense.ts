@@ -1,4 +1,4 @@
-import { differentiable, foldIn } from '@frugal/tensor';
+import { differentiable, foldIn, isTapeOpen } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkInput, checkPositive } from './checks.ts';
 import { heNormal, type Initializer, zeros } from './initializers.ts';
@@ -43,6 +43,10 @@ export function dense<const B extends boolean = true>(
       checkInput('dense', x, { last: inFeatures }, ctx);
       return linear(x, params);
     },
+    applyRelu(params, x, ctx) {
+      checkInput('dense', x, { last: inFeatures }, ctx);
+      return product(x, params, 'relu');
+    },
   };
 }
 
@@ -55,6 +59,7 @@ export function dense<const B extends boolean = true>(
  * @returns [..., out].
  */
 export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tensor }): tf.Tensor {
+  if (!isTapeOpen()) return product(x, params, 'linear');
   const { weight, bias } = params;
   const [inFeatures, outFeatures] = weight.shape as [number, number];
   const rows = x.size / inFeatures;
@@ -63,9 +68,7 @@ export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tens
     { x, weight, bias },
     (save) => {
       save([x, weight]);
-      const [a, b] = [asRows(x, inFeatures), weight as tf.Tensor2D];
-      const y = bias ? tf.fused.matMul({ a, b, bias }) : tf.matMul(a, b);
-      return tf.reshape(y, [...x.shape.slice(0, -1), outFeatures]);
+      return product(x, params, 'linear');
     },
     (dy, [savedX, savedWeight]) => {
       const dRows = asRows(dy, outFeatures);
@@ -76,4 +79,29 @@ export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tens
       };
     },
   );
+}
+
+/** activation(x · weight + bias) as one kernel, called straight: tfjs's wrapper costs as much as a small product. */
+function product(
+  x: tf.Tensor,
+  { weight, bias }: { weight: tf.Tensor; bias?: tf.Tensor },
+  activation: 'linear' | 'relu',
+): tf.Tensor {
+  if (x.rank !== 2) {
+    const [inFeatures, outFeatures] = weight.shape as [number, number];
+    return tf.tidy(() => {
+      const rows = tf.reshape(x, [x.size / inFeatures, inFeatures]);
+      return tf.reshape(product(rows, { weight, ...(bias && { bias }) }, activation), [
+        ...x.shape.slice(0, -1),
+        outFeatures,
+      ]);
+    });
+  }
+  const attrs = { transposeA: false, transposeB: false, activation };
+  if (bias) return tf.engine().runKernel('_FusedMatMul', { a: x, b: weight, bias }, attrs);
+  const y = tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D);
+  if (activation === 'linear') return y;
+  const active = tf.relu(y);
+  y.dispose();
+  return active;
 }

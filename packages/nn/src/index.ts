@@ -55,5 +55,5 @@ export { type ResidualOptions, type ResidualParams, residual } from './residual.
 export { type Children, type Sequential, type SequentialParams, sequential } from './sequential.ts';
 export { type ActivationName, type Layer, type Padding, type Spec, specOf } from './spec.ts';
 export { type ApplyStagesOptions, applyStages, makeStage, type StageOptions, staged } from './stages.ts';
-export { type BlockOptions, type BlockParams, transformerBlock } from './transformer-block.ts';
+export { type BlockOptions, type BlockParams, type TransformerBlock, transformerBlock } from './transformer-block.ts';
 export { type WrapOptions, wrap } from './wrap.ts';

@@ -1,4 +1,5 @@
-import type { Module, Tree } from '@frugal/tensor';
+import type { Context, Module, Tree } from '@frugal/tensor';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { AnyModule } from './params.ts';
 
 /** Names of the activations, as `activation` takes them. */
@@ -84,6 +85,8 @@ export type Spec =
 /** A module that says what it is. All layers of this package do. */
 export interface Layer<P extends Tree> extends Module<P> {
   readonly spec: Spec;
+  /** relu(apply(…)) in one kernel, for inference; its gradient would cost more than that of the two. */
+  applyRelu?(params: P, input: tf.Tensor, ctx?: Context): tf.Tensor;
 }
 
 /** The spec of a module, or undefined where it does not say what it is. */

@@ -14,11 +14,13 @@ export interface StageOptions<P extends Tree> {
   params(all: P): Tree;
   /** The stage itself; `ctx` is the stage's own, with path and key. */
   run(all: P, x: tf.Tensor, ctx: Context | undefined): tf.Tensor;
+  /** `Stage.applySome`, with the stage's own context. */
+  runSome?: ((all: P, x: tf.Tensor, rows: Int32Array, ctx: Context | undefined) => tf.Tensor) | undefined;
 }
 
 /** Makes a stage that gives `run` a context of its own, tidies it, and reports its output to the taps. */
 export function makeStage<P extends Tree>(options: StageOptions<P>): Stage<P> {
-  const { name, path = name, index, params, run } = options;
+  const { name, path = name, index, params, run, runSome } = options;
   return {
     name,
     params,
@@ -28,6 +30,9 @@ export function makeStage<P extends Tree>(options: StageOptions<P>): Stage<P> {
       ctx?.taps?.set(joinPath(ctx.path, name), y);
       return y;
     },
+    ...(runSome && {
+      applySome: (all, x, rows, ctx) => tf.tidy(() => runSome(all, x, rows, childContext(ctx, path, index))),
+    }),
   };
 }
 

@@ -1,6 +1,6 @@
-import { foldIn, type Module, type Tree } from '@frugal/tensor';
+import { type Context, foldIn, gatherRows, type Module, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { type AttentionOptions, type AttentionParams, attention } from './attention.ts';
+import { type AttentionInput, type AttentionOptions, type AttentionParams, attention } from './attention.ts';
 import { applyChild, childContext } from './context.ts';
 import type { DenseParams } from './dense.ts';
 import { drop } from './dropout.ts';
@@ -35,12 +35,18 @@ export interface BlockOptions<A extends Tree = AttentionParams, M extends Tree =
   mlp?: Module<M>;
 }
 
+/** A transformer block, which may also run for some positions only. */
+export interface TransformerBlock<A extends Tree, M extends Tree> extends Module<BlockParams<A, M>> {
+  /** As `Stage.applySome`; missing where `attn` was given. */
+  applySome?(params: BlockParams<A, M>, x: tf.Tensor, rows: Int32Array, ctx?: Context): tf.Tensor;
+}
+
 /** A pre-norm transformer block: h = x + attn(norm1(x)), y = h + mlp(norm2(h)); [B, T, dim] → [B, T, dim]. */
 export function transformerBlock<A extends Tree = AttentionParams, M extends Tree = FeedForwardParams>(
   dim: number,
   heads: number,
   options: BlockOptions<A, M> = {},
-): Module<BlockParams<A, M>> {
+): TransformerBlock<A, M> {
   const { norm = 'layer', epsilon = 1e-5, mlpRatio = 4, dropout: rate = 0 } = options;
   const makeNorm = (): Module<LayerNormParams | RmsNormParams> =>
     norm === 'layer'
@@ -73,5 +79,28 @@ export function transformerBlock<A extends Tree = AttentionParams, M extends Tre
           });
         return branch(branch(x, 0), 1);
       }),
+    ...(options.attn === undefined && {
+      applySome: (params, x, rows, ctx) =>
+        tf.tidy(() => {
+          const normed = applyChild(norm1, params.norm1, x, ctx, 'norm1', 0);
+          const some = attn as unknown as Module<A, AttentionInput>;
+          const mixed = some.apply(params.attn, { x: normed, rows }, childContext(ctx, 'attn', 1));
+          if (rows.length === 0) return x.clone();
+          const flat = tf.reshape(x, [x.size / dim, dim]);
+          const h = tf.add(gatherRows(flat, rows), mixed);
+          const second = tf.expandDims(applyChild(norm2, params.norm2, h, ctx, 'norm2', 2));
+          const y = tf.add(h, tf.reshape(applyChild(mlp, params.mlp, second, ctx, 'mlp', 3), h.shape));
+          return tf.reshape(replaceRows(flat, rows, y), x.shape);
+        }),
+    }),
   };
+}
+
+/** `x` with `y` in the place of some rows. Copies, so that the other rows keep their bits. */
+function replaceRows(x: tf.Tensor, rows: Int32Array, y: tf.Tensor): tf.Tensor {
+  const count = x.shape[0]!;
+  if (rows.length === count) return y;
+  const from = Int32Array.from({ length: count }, (_, i) => i);
+  for (let i = 0; i < rows.length; i++) from[rows[i]!] = count + i;
+  return gatherRows(tf.concat([x, y], 0), from);
 }

@@ -1,7 +1,7 @@
-import type { Module, Tree } from '@frugal/tensor';
+import { isTapeOpen, type Module, type Tree } from '@frugal/tensor';
 import { childContext, runSteps } from './context.ts';
 import type { AnyModule, NoParams } from './params.ts';
-import type { Layer } from './spec.ts';
+import { type Layer, specOf } from './spec.ts';
 
 /** Options of `wrap`. */
 export interface WrapOptions {
@@ -18,16 +18,22 @@ export interface WrapOptions {
  */
 export function wrap<P extends Tree>(module: Module<P>, options: WrapOptions): Layer<P> {
   const { before = [], after = [] } = options;
+  const layer = module as Layer<P>;
+  const first = after[0] && specOf(after[0]);
+  const fusable = layer.applyRelu !== undefined && first?.kind === 'activation' && first.activation === 'relu';
   return {
     spec: { kind: 'wrap', before, module, after },
     init: (key) => module.init(key),
     apply(params, x, ctx) {
-      const chain: readonly AnyModule[] = [...before, module, ...after];
+      const fuses = fusable && !isTapeOpen();
+      const chain: readonly AnyModule[] = [...before, module, ...(fuses ? after.slice(1) : after)];
       return runSteps(
         x,
         chain.map((link, i) => (h: typeof x) => {
-          const own = childContext(ctx, '', i);
-          return link.apply(i === before.length ? params : {}, h, own);
+          // Fused or not, what follows has the key of its place.
+          const own = childContext(ctx, '', fuses && i > before.length ? i + 1 : i);
+          if (i !== before.length) return link.apply({}, h, own);
+          return fuses ? layer.applyRelu!(params, h, own) : module.apply(params, h, own);
         }),
       );
     },

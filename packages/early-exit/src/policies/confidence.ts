@@ -3,9 +3,9 @@ import { type ExitPolicy, rowPolicy } from './policy.ts';
 /** log Σ exp of a row, safe for large logits. */
 export function logSumExp(row: Float32Array): number {
   let largest = Number.NEGATIVE_INFINITY;
-  for (const value of row) largest = Math.max(largest, value);
+  for (let i = 0; i < row.length; i++) if (row[i]! > largest) largest = row[i]!;
   let sum = 0;
-  for (const value of row) sum += Math.exp(value - largest);
+  for (let i = 0; i < row.length; i++) sum += Math.exp(row[i]! - largest);
   return largest + Math.log(sum);
 }
 

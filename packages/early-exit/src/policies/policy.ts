@@ -40,7 +40,12 @@ export function rowPolicy(
   rate: (row: Float32Array, exit: number) => number,
 ): ExitPolicy {
   return makePolicy(name, thresholds, (_, classes) => ({
-    score: (exit, logits, rows) =>
-      Float32Array.from(rows, (_row, i) => rate(logits.subarray(i * classes, (i + 1) * classes), exit)),
+    score(exit, logits, rows) {
+      const scores = new Float32Array(rows.length);
+      for (let i = 0; i < scores.length; i++) {
+        scores[i] = rate(logits.subarray(i * classes, (i + 1) * classes), exit);
+      }
+      return scores;
+    },
   }));
 }

@@ -117,6 +117,7 @@ export function gpt<A extends Tree = AttentionParams, M extends Tree = FeedForwa
         index: 1 + i,
         params: (all) => all.blocks[i]!,
         run: (all, x, ctx) => block.apply(all.blocks[i]!, x, ctx),
+        runSome: block.applySome && ((all, x, rows, ctx) => block.applySome!(all.blocks[i]!, x, rows, ctx)),
       }),
   );
   const headStage = makeStage<P>({

@@ -40,6 +40,12 @@ export interface Stage<P extends Tree = Tree, I = Tensor, O = Tensor> {
   /** The part of the tree that this stage reads. */
   params(all: P): Tree;
   apply(all: P, input: I, ctx?: Context): O;
+  /**
+   * The stage for some positions of a sequence [B, T, …] only; where it is missing, positions cannot leave one by one.
+   *
+   * `rows` are their numbers b·T + t, rising. The others keep their value, are attended to, and go into open caches.
+   */
+  applySome?(all: P, input: I, rows: Int32Array, ctx?: Context): O;
 }
 
 /**
