@@ -46,7 +46,8 @@ interface Noted {
 /** The report of what was counted. */
 export function reportOf(noted: readonly Noted[], measures: boolean): ActivationReport {
   const layers = noted.map(({ kernel, activation, shape, tally }, index): LayerActivity => {
-    const { values, zeros, rows, active, perExample, perToken, measured, hoyer, gini } = tally;
+    const { values, zeros, rows, active, perExample, measured, hoyer, gini } = tally;
+    let tokens: readonly number[] | undefined;
     const unitActivity = active.map((count) => count / rows);
     return {
       index,
@@ -57,7 +58,11 @@ export function reportOf(noted: readonly Noted[], measures: boolean): Activation
       zeros,
       zeroFraction: zeros / values,
       perExample: [...perExample],
-      perToken: [...perToken],
+      // Made when somebody asks: an image has thousands of pixels.
+      get perToken() {
+        tokens ??= tally.perToken();
+        return tokens;
+      },
       unitActivity,
       deadUnits: Array.from(active.keys()).filter((unit) => active[unit] === 0),
       hoyer: measures ? hoyer / measured : undefined,
