@@ -1,8 +1,16 @@
-import { FrugalError, interpret, type KernelAttrs, type KernelHandler } from '@frugal/tensor';
+import {
+  countAbove,
+  FrugalError,
+  hasKernel,
+  interpret,
+  type KernelAttrs,
+  type KernelHandler,
+  KernelName,
+} from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { rectifierOf } from './kernels.ts';
 import { type ActivationReport, reportOf } from './report.ts';
-import { layoutOf, Tally, type TallyOptions } from './tally.ts';
+import { type Counts, countOnHost, layoutOf, Tally } from './tally.ts';
 
 /** Options of `createProbe` and `probeActivations`. */
 export interface ProbeOptions {
@@ -46,6 +54,17 @@ interface Layer {
 const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof (value as { then?: unknown } | null)?.then === 'function';
 
+/** Where the backend has a kernel for it: a copy of every activation would cost more than counting. */
+async function countOnDevice(y: tf.Tensor, units: number, threshold: number): Promise<Counts> {
+  const counts = tf.tidy(() => countAbove(tf.reshape(y, [-1, units]), { threshold }).map((one) => tf.keep(one)));
+  try {
+    const [alive, active] = (await Promise.all(counts.map((one) => one.data()))) as [Int32Array, Int32Array];
+    return { alive, active };
+  } finally {
+    tf.dispose(counts);
+  }
+}
+
 /**
  * A probe for the share of zeros in the activations of any tfjs program: a function, a `Module`, a `LayersModel`.
  *
@@ -60,7 +79,6 @@ export function createProbe(options: ProbeOptions = {}): Probe {
   if (examples !== undefined && !(Number.isInteger(examples) && examples > 0)) {
     throw new FrugalError('BAD_OPTION', `probe: examples must be a positive integer, got ${examples}.`);
   }
-  const noted: TallyOptions = { threshold, distributions, measures };
   let layers: Layer[] = [];
 
   /** Starts reading `y`; values arrive later, its layer is known now. */
@@ -80,7 +98,18 @@ export function createProbe(options: ProbeOptions = {}): Probe {
     }
     layer.shape = shape;
     const { tally, counted } = layer;
-    layer.counted = Promise.all([y.data(), counted]).then(([data]) => tally.add(data as Float32Array, layout, noted));
+    const { units } = layout;
+    // The order of the passes is kept by waiting for the one before.
+    if (measures || !hasKernel(KernelName.CountAbove)) {
+      layer.counted = Promise.all([y.data(), counted]).then(([data]) => {
+        tally.add(countOnHost(data as Float32Array, units, threshold), layout, distributions);
+        if (measures) tally.measure(data as Float32Array, layout);
+      });
+    } else {
+      layer.counted = Promise.all([countOnDevice(y, units, threshold), counted]).then(([counts]) =>
+        tally.add(counts, layout, distributions),
+      );
+    }
     layer.counted.catch(() => {}); // `read` throws it
   }
 

@@ -29,11 +29,10 @@ export function layoutOf(shape: readonly number[], examples: number | undefined)
   return { examples: count, positions: count === 0 ? 0 : rows / count, units };
 }
 
-/** What is noted beside the counts. */
-export interface TallyOptions {
-  readonly threshold: number;
-  readonly distributions: boolean;
-  readonly measures: boolean;
+/** How many values are not zero, by row and by unit. */
+export interface Counts {
+  readonly alive: Int32Array;
+  readonly active: Int32Array;
 }
 
 /** The bits of the largest float32 that is not above `threshold`. */
@@ -58,7 +57,8 @@ export class Tally {
   /** How often each unit was not zero. */
   active: Float64Array = new Float64Array(0);
 
-  add(data: Float32Array, layout: Layout, options: TallyOptions): void {
+  /** Adds what a pass showed. */
+  add({ alive, active }: Counts, layout: Layout, distributions: boolean): void {
     const { examples, positions, units } = layout;
     if (this.passes === 0) this.active = new Float64Array(units);
     if (this.active.length !== units) {
@@ -70,21 +70,21 @@ export class Tally {
     }
     this.passes++;
     this.rows += examples * positions;
-    this.values += data.length;
-    const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
-    const alive = new Int32Array(examples * positions);
-    const active = new Int32Array(units);
-    countAlive(bits, bitsBelow(options.threshold), { alive, active });
+    this.values += examples * positions * units;
     for (let unit = 0; unit < units; unit++) this.active[unit]! += active[unit]!;
     for (let example = 0, row = 0; example < examples; example++) {
       let zeros = positions * units;
       for (const end = row + positions; row < end; row++) zeros -= alive[row]!;
       this.zeros += zeros;
-      if (options.distributions) this.perExample.push(zeros / (positions * units));
-      if (options.measures)
-        this.#measure(data.subarray(example * positions * units, (example + 1) * positions * units));
+      if (distributions) this.perExample.push(zeros / (positions * units));
     }
-    if (options.distributions && positions > 1) this.rowCounts.push(alive);
+    if (distributions && positions > 1) this.rowCounts.push(alive);
+  }
+
+  /** Adds Hoyer's and the Gini index of each example. */
+  measure(data: Float32Array, { examples }: Layout): void {
+    const size = data.length / examples;
+    for (let from = 0; from < data.length; from += size) this.#measure(data.subarray(from, from + size));
   }
 
   /** Share of zeros per row; empty where an example is one row. */
@@ -107,17 +107,16 @@ export class Tally {
 const TILE = 32;
 
 /**
- * Adds up which magnitudes are above a limit, by row and by unit.
+ * Which magnitudes are above a threshold, by row and by unit, on the host.
  *
  * Magnitudes are ordered as their bits are, and NaN comes last: a broken model must not look sparse. No branch, as which value is zero
  * cannot be predicted; eight columns at a time, whose sums then stay in registers: half the time of a plain loop.
  */
-function countAlive(
-  bits: Int32Array,
-  limit: number,
-  { alive, active }: { alive: Int32Array; active: Int32Array },
-): void {
-  const [rows, units] = [alive.length, active.length];
+export function countOnHost(data: Float32Array, units: number, threshold: number): Counts {
+  const rows = data.length / units;
+  const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
+  const limit = bitsBelow(threshold);
+  const [alive, active] = [new Int32Array(rows), new Int32Array(units)];
   const mask = 0x7fffffff;
   for (let top = 0; top < rows; top += TILE) {
     const end = Math.min(rows, top + TILE);
@@ -162,4 +161,5 @@ function countAlive(
       active[u]! += column;
     }
   }
+  return { alive, active };
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { cpu, useBackend } from '../backend/index.ts';
 import { flops, meter } from '../meter/index.ts';
 import { convReluPool } from './conv-relu-pool.ts';
+import { countAbove } from './count-above.ts';
 import { gelu, geluGrad } from './gelu.ts';
 import { layerNorm, layerNormGrad } from './layer-norm.ts';
 import { matMulAccumulate, matMulTangent } from './matmul.ts';
@@ -88,6 +89,13 @@ const cases: Case[] = [
     attrs: { ends: [2, 2, 7] },
     run: (x, { ends }: { ends: number[] }) => segmentMatMulWeightGrad(x, ends),
     within: 0,
+  },
+  {
+    name: KernelName.CountAbove,
+    inputs: () => ({ x: tf.ones([20, 40]) }),
+    attrs: { threshold: 0.5 },
+    run: ({ x }: { x: tf.Tensor }, { threshold }: { threshold: number }) => countAbove(x, { threshold }),
+    within: 1,
   },
   {
     name: KernelName.GatherRows,

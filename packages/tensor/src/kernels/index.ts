@@ -1,5 +1,6 @@
 export { KernelArgumentError } from './check.ts';
 export { type ConvReluPoolOptions, convReluPool } from './conv-relu-pool.ts';
+export { type CountAboveOptions, countAbove } from './count-above.ts';
 export { gelu, geluGrad } from './gelu.ts';
 export { type LayerNormOptions, layerNorm, layerNormGrad } from './layer-norm.ts';
 export { type MatMulAccumulateOptions, matMulAccumulate, matMulTangent, type TransposeOptions } from './matmul.ts';

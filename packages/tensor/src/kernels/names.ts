@@ -25,6 +25,7 @@ export const KernelName = {
   SegmentMatMulWeightGrad: 'FrugalSegmentMatMulWeightGrad',
   GatherRows: 'FrugalGatherRows',
   ScatterAddRows: 'FrugalScatterAddRows',
+  CountAbove: 'FrugalCountAbove',
   ConvReluPool: 'FrugalConvReluPool',
   SoftmaxCrossEntropy: 'FrugalSoftmaxCrossEntropy',
   LayerNorm: 'FrugalLayerNorm',

@@ -59,6 +59,12 @@ export type SegmentMatMulAttrs = { ends: number[]; transposeW: boolean; activati
 export type SegmentMatMulWeightGradInputs = { x: Tensor; dy: Tensor };
 export type SegmentMatMulWeightGradAttrs = { ends: number[] };
 
+/**
+ * `FrugalCountAbove`: how many magnitudes of a matrix [R, C] are above a threshold, NaN included: by row, int32 [R], and by column, int32 [C].
+ */
+export type CountAboveInputs = { x: Tensor };
+export type CountAboveAttrs = { threshold: number };
+
 /** `FrugalGatherRows`: y[i] = x[rows[i]] over the first axis; `rows` is known on the host. Throws outside [0, N). */
 export type GatherRowsInputs = { x: Tensor };
 export type GatherRowsAttrs = { rows: Int32Array };

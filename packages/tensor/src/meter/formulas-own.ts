@@ -89,6 +89,7 @@ export const own: FormulaTable = {
     y!.size * (2 * size(input(inputs, 'a'), as<{ transposeA: boolean }>(attrs).transposeA ? -2 : -1) + 2),
   [KernelName.SegmentMatMul]: segmentMatMul,
   [KernelName.SegmentMatMulWeightGrad]: (inputs) => 2 * input(inputs, 'x').size * size(input(inputs, 'dy'), -1),
+  [KernelName.CountAbove]: (inputs) => 3 * input(inputs, 'x').size,
   [KernelName.GatherRows]: { flops: () => 0, bytes: (_inputs, _attrs, [y]) => 2 * bytesOf(y!) },
   [KernelName.ScatterAddRows]: scatterAddRows,
   [KernelName.ConvReluPool]: convReluPool,

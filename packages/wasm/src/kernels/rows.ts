@@ -1,4 +1,4 @@
-import { type GatherRowsAttrs, KernelName, type ScatterAddRowsAttrs } from '@frugal/tensor';
+import { type CountAboveAttrs, type GatherRowsAttrs, KernelName, type ScatterAddRowsAttrs } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { Op } from '../generated/ops.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -25,6 +25,13 @@ export function checkRows(name: string, rows: ArrayLike<number>, limit: number):
   }
 }
 
+/** The bits of the largest float32 that is not above `threshold`. */
+function bitsBelow(threshold: number): number {
+  const value = Float32Array.of(threshold);
+  const bits = new Int32Array(value.buffer)[0]!;
+  return value[0]! > threshold ? bits - 1 : bits;
+}
+
 export const rowKernels: readonly Registration[] = [
   over(KernelName.GatherRows, (runtime) => ({ inputs, attrs }) => {
     const x = inputs['x']!;
@@ -36,6 +43,17 @@ export const rowKernels: readonly Registration[] = [
     const rowBytes = tf.util.sizeFromShape(row) * tf.util.bytesPerElement(x.dtype);
     copyRows(runtime, rows.length, rowBytes, runtime.address(x), runtime.table(rows), runtime.address(out));
     return out;
+  }),
+  over(KernelName.CountAbove, (runtime) => ({ inputs, attrs }) => {
+    const x = inputs['x']!;
+    const { threshold } = attrs as unknown as CountAboveAttrs;
+    expectFloat(KernelName.CountAbove, x);
+    const [rows, columns] = x.shape as [number, number];
+    const [byRow, byColumn] = [runtime.output([rows], 'int32'), runtime.output([columns], 'int32')];
+    const [to, at] = [runtime.address(byRow), runtime.address(byColumn)];
+    runtime.ints.fill(0, at >>> 2, (at >>> 2) + columns);
+    runtime.run(Op.CountAbove, [rows, columns, runtime.address(x), bitsBelow(threshold), to, at], 1);
+    return [byRow, byColumn];
   }),
   over(KernelName.ScatterAddRows, (runtime) => ({ inputs, attrs }) => {
     const { into, x } = inputs as { into: tf.TensorInfo; x: tf.TensorInfo };

@@ -5,7 +5,7 @@ export const zeroRules: RuleTable = each(
   [
     ...['All', 'Any', 'Equal', 'NotEqual', 'Less', 'LessEqual', 'Greater', 'GreaterEqual'],
     ...['LogicalAnd', 'LogicalNot', 'LogicalOr', 'LogicalXor', 'IsFinite', 'IsInf', 'IsNan', 'BitwiseAnd'],
-    ...['ArgMax', 'ArgMin', 'OneHot', 'SearchSorted', 'LowerBound', 'UpperBound', 'BroadcastArgs'],
+    ...['ArgMax', 'ArgMin', 'OneHot', 'SearchSorted', 'LowerBound', 'UpperBound', 'BroadcastArgs', 'FrugalCountAbove'],
     ...['Ceil', 'Floor', 'FloorDiv', 'Round', 'Sign', 'Step', 'OnesLike', 'ZerosLike'],
     ...['Multinomial', 'NonMaxSuppressionV3', 'NonMaxSuppressionV4'],
   ],
