@@ -55,8 +55,8 @@ const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof (value as { then?: unknown } | null)?.then === 'function';
 
 /** Where the backend has a kernel for it: a copy of every activation would cost more than counting. */
-async function countOnDevice(y: tf.Tensor, units: number, threshold: number): Promise<Counts> {
-  const counts = tf.tidy(() => countAbove(tf.reshape(y, [-1, units]), { threshold }).map((one) => tf.keep(one)));
+async function countOnDevice(y: tf.Tensor, threshold: number): Promise<Counts> {
+  const counts = countAbove(y, { threshold }).map((one) => tf.keep(one));
   try {
     const [alive, active] = (await Promise.all(counts.map((one) => one.data()))) as [Int32Array, Int32Array];
     return { alive, active };
@@ -106,7 +106,7 @@ export function createProbe(options: ProbeOptions = {}): Probe {
         if (measures) tally.measure(data as Float32Array, layout);
       });
     } else {
-      layer.counted = Promise.all([countOnDevice(y, units, threshold), counted]).then(([counts]) =>
+      layer.counted = Promise.all([countOnDevice(y, threshold), counted]).then(([counts]) =>
         tally.add(counts, layout, distributions),
       );
     }

@@ -60,7 +60,8 @@ export type SegmentMatMulWeightGradInputs = { x: Tensor; dy: Tensor };
 export type SegmentMatMulWeightGradAttrs = { ends: number[] };
 
 /**
- * `FrugalCountAbove`: how many magnitudes of a matrix [R, C] are above a threshold, NaN included: by row, int32 [R], and by column, int32 [C].
+ * `FrugalCountAbove`: how many magnitudes of […, C] are above a threshold, NaN included: by row, int32 [R], and by column,
+ * int32 [C].
  */
 export type CountAboveInputs = { x: Tensor };
 export type CountAboveAttrs = { threshold: number };

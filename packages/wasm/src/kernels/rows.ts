@@ -48,7 +48,8 @@ export const rowKernels: readonly Registration[] = [
     const x = inputs['x']!;
     const { threshold } = attrs as unknown as CountAboveAttrs;
     expectFloat(KernelName.CountAbove, x);
-    const [rows, columns] = x.shape as [number, number];
+    const columns = x.shape.at(-1) ?? 1;
+    const rows = columns === 0 ? 0 : tf.util.sizeFromShape(x.shape) / columns;
     const [byRow, byColumn] = [runtime.output([rows], 'int32'), runtime.output([columns], 'int32')];
     const [to, at] = [runtime.address(byRow), runtime.address(byColumn)];
     runtime.ints.fill(0, at >>> 2, (at >>> 2) + columns);
