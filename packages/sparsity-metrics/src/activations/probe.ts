@@ -10,7 +10,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { rectifierOf } from './kernels.ts';
 import { type ActivationReport, reportOf } from './report.ts';
-import { type Counts, countOnHost, layoutOf, Tally } from './tally.ts';
+import { countOnHost, layoutOf, Tally } from './tally.ts';
 
 /** Options of `createProbe` and `probeActivations`. */
 export interface ProbeOptions {
@@ -54,17 +54,6 @@ interface Layer {
 const isPromise = (value: unknown): value is Promise<unknown> =>
   typeof (value as { then?: unknown } | null)?.then === 'function';
 
-/** Where the backend has a kernel for it: a copy of every activation would cost more than counting. */
-async function countOnDevice(y: tf.Tensor, threshold: number): Promise<Counts> {
-  const counts = countAbove(y, { threshold }).map((one) => tf.keep(one));
-  try {
-    const [alive, active] = (await Promise.all(counts.map((one) => one.data()))) as [Int32Array, Int32Array];
-    return { alive, active };
-  } finally {
-    tf.dispose(counts);
-  }
-}
-
 /**
  * A probe for the share of zeros in the activations of any tfjs program: a function, a `Module`, a `LayersModel`.
  *
@@ -106,9 +95,13 @@ export function createProbe(options: ProbeOptions = {}): Probe {
         if (measures) tally.measure(data as Float32Array, layout);
       });
     } else {
-      layer.counted = Promise.all([countOnDevice(y, threshold), counted]).then(([counts]) =>
-        tally.add(counts, layout, distributions),
-      );
+      // A copy of every activation would cost more than counting.
+      const counts = countAbove(y, { threshold }).map((one) => tf.keep(one));
+      const reads = [...counts.map((one) => one.data()), counted];
+      layer.counted = Promise.all(reads).then(([alive, active]) => {
+        tf.dispose(counts);
+        tally.add({ alive: alive as Int32Array, active: active as Int32Array }, layout, distributions);
+      });
     }
     layer.counted.catch(() => {}); // `read` throws it
   }
