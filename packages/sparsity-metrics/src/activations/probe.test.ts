@@ -162,6 +162,28 @@ describeEachBackend('the activation probe', () => {
     x.dispose();
   });
 
+  it('keeps pixels only when asked, and counts the same then', async () => {
+    await expectNoLeak(async () => {
+      const x = randomNormal(key(7), [3, 5, 4, 6]);
+      const [plain, pixels, none] = [
+        await probeActivations(() => tf.relu(x)),
+        await probeActivations(() => tf.relu(x), { distributions: 'pixels' }),
+        await probeActivations(() => tf.relu(x), { distributions: false }),
+      ].map(({ layers }) => layers[0]!);
+      expect(plain!.perToken).toEqual([]);
+      expect(pixels!.perToken).toHaveLength(3 * 5 * 4);
+      expect(pixels!.perExample).toEqual(plain!.perExample);
+      expect(none!.perExample).toEqual([]);
+      for (const one of [pixels!, none!]) {
+        expect(one.zeros).toBe(plain!.zeros);
+        expect(one.unitActivity).toEqual(plain!.unitActivity);
+      }
+      const mean = pixels!.perToken.reduce((a, b) => a + b) / (3 * 5 * 4);
+      expect(mean).toBeCloseTo(plain!.zeroFraction, 10);
+      x.dispose();
+    });
+  });
+
   it('says what is wrong', async () => {
     const x = tf.tensor2d([[1, 2]]);
     await expect(probeActivations(() => tf.sigmoid(x))).rejects.toMatchObject({ code: 'NO_ACTIVATIONS' });

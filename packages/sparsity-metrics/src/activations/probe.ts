@@ -23,8 +23,11 @@ export interface ProbeOptions {
   threshold?: number;
   /** Examples in a batch, where tokens were flattened into the first axis. Default: the size of the first axis. */
   examples?: number;
-  /** Whether to keep the share per example and per token. Default true. */
-  distributions?: boolean;
+  /**
+   * Whether to keep the share per example and per token. Default true; `'pixels'` keeps it per pixel of images too, which may be thousands
+   * an image.
+   */
+  distributions?: boolean | 'pixels';
   /** Whether to compute Hoyer's and the Gini index, per example; costs a sort of every activation. Default false. */
   measures?: boolean;
 }
@@ -87,20 +90,24 @@ export function createProbe(options: ProbeOptions = {}): Probe {
     }
     layer.shape = shape;
     const { tally, counted } = layer;
-    const { units } = layout;
+    const { examples: count, positions, units } = layout;
+    const byPosition = positions > 1 && (distributions === 'pixels' || (distributions && shape.length < 4));
+    const noted = { layout, byPosition, byExample: distributions !== false };
     // The order of the passes is kept by waiting for the one before.
     if (measures || !hasKernel(KernelName.CountAbove)) {
       layer.counted = Promise.all([y.data(), counted]).then(([data]) => {
-        tally.add(countOnHost(data as Float32Array, units, threshold), layout, distributions);
+        tally.add(countOnHost(data as Float32Array, units, threshold), noted);
         if (measures) tally.measure(data as Float32Array, layout);
       });
     } else {
-      // A copy of every activation would cost more than counting.
-      const counts = countAbove(y, { threshold }).map((one) => tf.keep(one));
-      const reads = [...counts.map((one) => one.data()), counted];
-      layer.counted = Promise.all(reads).then(([alive, active]) => {
+      // A copy of every activation would cost more than counting; nor are counts of pixels read that nobody asked for.
+      const counts = tf.tidy(() => {
+        const rows = byPosition || positions === 1 ? y : tf.reshape(y, [count, positions * units]);
+        return countAbove(rows, { threshold }).map((one) => tf.keep(one));
+      });
+      layer.counted = Promise.all([...counts.map((one) => one.data()), counted]).then(([alive, active]) => {
         tf.dispose(counts);
-        tally.add({ alive: alive as Int32Array, active: active as Int32Array }, layout, distributions);
+        tally.add({ alive: alive as Int32Array, active: active as Int32Array }, noted);
       });
     }
     layer.counted.catch(() => {}); // `read` throws it

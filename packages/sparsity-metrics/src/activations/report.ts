@@ -15,7 +15,7 @@ export interface LayerActivity {
   readonly zeroFraction: number;
   /** Share of zeros per example, in the order of the passes. */
   readonly perExample: readonly number[];
-  /** Share of zeros per token or pixel, example by example; empty where an example is one vector. */
+  /** Share of zeros per token (pixels on request), example by example; empty where an example is one vector. */
   readonly perToken: readonly number[];
   /** How often each unit (last axis) was not zero, a share of all rows. */
   readonly unitActivity: Float64Array;

@@ -29,7 +29,14 @@ export function layoutOf(shape: readonly number[], examples: number | undefined)
   return { examples: count, positions: count === 0 ? 0 : rows / count, units };
 }
 
-/** How many values are not zero, by row and by unit. */
+/** What of a pass is kept. */
+export interface Noted {
+  readonly layout: Layout;
+  readonly byExample: boolean;
+  readonly byPosition: boolean;
+}
+
+/** How many values are not zero, by row and by column, where a row is a position with its units, or a whole example. */
 export interface Counts {
   readonly alive: Int32Array;
   readonly active: Int32Array;
@@ -58,7 +65,7 @@ export class Tally {
   active: Float64Array = new Float64Array(0);
 
   /** Adds what a pass showed. */
-  add({ alive, active }: Counts, layout: Layout, distributions: boolean): void {
+  add({ alive, active }: Counts, { layout, byExample, byPosition }: Noted): void {
     const { examples, positions, units } = layout;
     if (this.passes === 0) this.active = new Float64Array(units);
     if (this.active.length !== units) {
@@ -71,14 +78,18 @@ export class Tally {
     this.passes++;
     this.rows += examples * positions;
     this.values += examples * positions * units;
-    for (let unit = 0; unit < units; unit++) this.active[unit]! += active[unit]!;
+    for (let column = 0, unit = 0; column < active.length; column++) {
+      this.active[unit]! += active[column]!;
+      if (++unit === units) unit = 0;
+    }
+    const rows = alive.length / examples;
     for (let example = 0, row = 0; example < examples; example++) {
       let zeros = positions * units;
-      for (const end = row + positions; row < end; row++) zeros -= alive[row]!;
+      for (const end = row + rows; row < end; row++) zeros -= alive[row]!;
       this.zeros += zeros;
-      if (distributions) this.perExample.push(zeros / (positions * units));
+      if (byExample) this.perExample.push(zeros / (positions * units));
     }
-    if (distributions && positions > 1) this.rowCounts.push(alive);
+    if (byPosition) this.rowCounts.push(alive);
   }
 
   /** Adds Hoyer's and the Gini index of each example. */
@@ -87,7 +98,7 @@ export class Tally {
     for (let from = 0; from < data.length; from += size) this.#measure(data.subarray(from, from + size));
   }
 
-  /** Share of zeros per row; empty where an example is one row. */
+  /** Share of zeros per position, of the passes that kept it. */
   perToken(): number[] {
     const units = this.active.length;
     return this.rowCounts.flatMap((alive) => Array.from(alive, (count) => (units - count) / units));
