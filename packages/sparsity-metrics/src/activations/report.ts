@@ -45,36 +45,58 @@ interface Noted {
 
 /** The report of what was counted. */
 export function reportOf(noted: readonly Noted[], measures: boolean): ActivationReport {
-  const layers = noted.map(({ kernel, activation, shape, tally }, index): LayerActivity => {
-    const { values, zeros, rows, active, perExample, measured, hoyer, gini } = tally;
-    let tokens: readonly number[] | undefined;
-    const unitActivity = active.map((count) => count / rows);
-    return {
-      index,
-      kernel,
-      activation,
-      shape,
-      values,
-      zeros,
-      zeroFraction: zeros / values,
-      perExample: [...perExample],
-      // Made when somebody asks: an image has thousands of pixels.
-      get perToken() {
-        tokens ??= tally.perToken();
-        return tokens;
-      },
-      unitActivity,
-      deadUnits: Array.from(active.keys()).filter((unit) => active[unit] === 0),
-      hoyer: measures ? hoyer / measured : undefined,
-      gini: measures ? gini / measured : undefined,
-    };
-  });
-  const sum = (of: (layer: LayerActivity) => number): number => layers.reduce((total, layer) => total + of(layer), 0);
+  const layers = noted.map((one, index) => activityOf(one, index, measures));
+  let [zeros, values, dead] = [0, 0, 0];
+  for (const layer of layers) {
+    zeros += layer.zeros;
+    values += layer.values;
+    dead += layer.deadUnits.length;
+  }
+  const perExample = once(() => pooled(layers));
   return {
     layers,
-    zeroFraction: sum(({ zeros }) => zeros) / sum(({ values }) => values),
-    perExample: pooled(layers),
-    deadUnits: sum(({ deadUnits }) => deadUnits.length),
+    zeroFraction: zeros / values,
+    get perExample() {
+      return perExample();
+    },
+    deadUnits: dead,
+  };
+}
+
+function activityOf({ kernel, activation, shape, tally }: Noted, index: number, measures: boolean): LayerActivity {
+  const { values, zeros, rows, active, measured, hoyer, gini } = tally;
+  const unitActivity = new Float64Array(active.length);
+  const deadUnits: number[] = [];
+  for (let unit = 0; unit < active.length; unit++) {
+    unitActivity[unit] = active[unit]! / rows;
+    if (active[unit] === 0) deadUnits.push(unit);
+  }
+  const perToken = once(() => tally.perToken());
+  return {
+    index,
+    kernel,
+    activation,
+    shape,
+    values,
+    zeros,
+    zeroFraction: zeros / values,
+    perExample: tally.perExample.slice(),
+    get perToken() {
+      return perToken();
+    },
+    unitActivity,
+    deadUnits,
+    hoyer: measures ? hoyer / measured : undefined,
+    gini: measures ? gini / measured : undefined,
+  };
+}
+
+/** Long lists are made when somebody asks: a report is read after every pass where a training is watched. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
@@ -83,7 +105,9 @@ function pooled(layers: readonly LayerActivity[]): number[] {
   const count = layers[0]?.perExample.length ?? 0;
   if (layers.some(({ perExample }) => perExample.length !== count)) return [];
   const total = layers.reduce((values, layer) => values + layer.values, 0);
-  return Array.from({ length: count }, (_, i) =>
-    layers.reduce((share, { perExample, values }) => share + perExample[i]! * (values / total), 0),
-  );
+  const shares = new Array<number>(count).fill(0);
+  for (const { perExample, values } of layers) {
+    for (let i = 0; i < count; i++) shares[i]! += perExample[i]! * (values / total);
+  }
+  return shares;
 }
