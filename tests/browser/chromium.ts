@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import chromium from '@sparticuz/chromium';
 import { build } from 'esbuild';
 import { type Browser, chromium as playwright } from 'playwright-core';
+import { type Rollup, build as viteBuild } from 'vite';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const binaries = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
@@ -23,8 +24,8 @@ export function launchChromium(): Promise<Browser> {
   );
 }
 
-/** Serves a page that runs `entry` (a file beside this one) as `/script.js`; cross-origin isolated with `?isolated`. */
-export async function servePage(entry: string): Promise<{ url: string; close(): void }> {
+/** One classic script, by path. */
+async function byEsbuild(entry: string): Promise<Map<string, string>> {
   const { outputFiles } = await build({
     entryPoints: [join(here, entry)],
     bundle: true,
@@ -34,11 +35,40 @@ export async function servePage(entry: string): Promise<{ url: string; close(): 
     conditions: ['@frugal/source'],
     logLevel: 'error',
   });
-  const script = outputFiles[0]!.text;
+  return new Map([['/script.js', outputFiles[0]!.text]]);
+}
+
+/** A module, and the ones that it imports late. */
+async function byVite(entry: string): Promise<Map<string, string>> {
+  const result = await viteBuild({
+    root: here,
+    configFile: false,
+    logLevel: 'error',
+    resolve: { conditions: ['@frugal/source', 'module', 'browser', 'production'] },
+    build: {
+      write: false,
+      rollupOptions: {
+        input: join(here, entry),
+        preserveEntrySignatures: 'strict',
+        output: { entryFileNames: 'script.js', chunkFileNames: '[name]-[hash].js' },
+      },
+    },
+  });
+  const { output } = (Array.isArray(result) ? result[0]! : result) as Rollup.RollupOutput;
+  return new Map(output.flatMap((file) => (file.type === 'chunk' ? [[`/${file.fileName}`, file.code]] : [])));
+}
+
+/** Serves a page that runs `entry` (a file beside this one) as `/script.js`; cross-origin isolated with `?isolated`. */
+export async function servePage(
+  entry: string,
+  bundler: 'esbuild' | 'vite' = 'esbuild',
+): Promise<{ url: string; close(): void }> {
+  const scripts = await (bundler === 'vite' ? byVite(entry) : byEsbuild(entry));
+  const type = bundler === 'vite' ? ' type="module"' : '';
   const respond = async (path: string): Promise<[type: string, body: string | Buffer]> => {
     if (path.endsWith('.wasm')) return ['application/wasm', await readFile(join(binaries, path))];
-    if (path === '/script.js') return ['text/javascript', script];
-    return ['text/html', '<!doctype html><script src="/script.js"></script>'];
+    if (scripts.has(path)) return ['text/javascript', scripts.get(path)!];
+    return ['text/html', `<!doctype html><script${type} src="/script.js"></script>`];
   };
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url!, 'http://localhost');

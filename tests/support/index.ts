@@ -5,6 +5,13 @@ export { type Chromium, chromium, hasChromium } from './chromium.ts';
 export { expectClose, largestDifference } from './close.ts';
 export { type Conformance, itConforms } from './conformance.ts';
 export { type GradientCase, gradientCases, type Verdict } from './gradient-cases/index.ts';
+export {
+  complexGradients,
+  type GradientSample,
+  gradientNames,
+  gradientSamples,
+  valueAndGradients,
+} from './gradient-samples.ts';
 export { type ExpectGradientOptions, expectGradient, normalTensor } from './gradients.ts';
 export { isHooked } from './hooked.ts';
 export { layerOutput } from './layers.ts';

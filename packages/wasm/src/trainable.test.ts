@@ -159,6 +159,17 @@ describe('in processes of their own', () => {
     expect(await run(code)).toBe('3 300');
   });
 
+  it('a full heap is an error from the first tensor on', async () => {
+    const code = `
+      import * as tf from '@tensorflow/tfjs-core';
+      import { HeapFullError, trainable } from '@frugal/wasm';
+      await trainable({ threads: 1 });
+      let made = 0;
+      try { for (; made < 100; made++) tf.backend().makeOutput([2 ** 26], 'float32'); }
+      catch (error) { console.log(error instanceof HeapFullError, made > 10); }`;
+    expect(await run(code)).toBe('true true');
+  });
+
   it('a backend that had tensors before is served as it is', async () => {
     const code = `
       import * as tf from '@tensorflow/tfjs-core';

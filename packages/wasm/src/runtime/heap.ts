@@ -11,6 +11,8 @@ const LIMIT = 3.5 * 2 ** 30;
 
 /** Makes every allocation of a running tfjs module checked: a typed error instead of a null or a wrapped address. */
 export function guardHeap(module: EmscriptenModule, memory: WebAssembly.Memory): () => void {
+  // Emscripten's exports replace themselves at their first call, and would replace ours.
+  module._free(module._malloc(8));
   const malloc = module._malloc;
   const grow = memory.grow;
   memory.grow = (pages: number): number => {
