@@ -9,7 +9,6 @@ import { fusedRules } from './fused.ts';
 import { imageRules } from './images.ts';
 import { indexingRules } from './indexing.ts';
 import { normalisationRules } from './normalisation.ts';
-import { ownRules } from './own.ts';
 import { poolingRules } from './pooling.ts';
 import { productRules } from './products.ts';
 import { reductionRules } from './reductions.ts';
@@ -32,7 +31,6 @@ export const jvpRules: RuleTable = {
   ...spectralRules,
   ...frugalRules,
   ...zeroRules,
-  ...ownRules,
 };
 
 const registered = new Map<string, RuleEntry>();
