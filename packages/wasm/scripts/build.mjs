@@ -40,6 +40,7 @@ ${cases.join('\n')}
 const entry = `export { worker, alone, dispatch, finish } from './pool';
 export { gemmScratch } from './gemm';
 export { gemvScratch } from './gemv';
+export { tangentScratch } from './tangent';
 `;
 
 async function compile(relaxed) {

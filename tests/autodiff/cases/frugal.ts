@@ -217,6 +217,37 @@ export const frugalCases: Case[] = [
     donates,
   ),
   define(
+    'matMulSigns',
+    ['FrugalMatMulSigns'],
+    fc.tuple(dim, dim, dim).map(([m, k, n]) =>
+      program(
+        `[${m}, ${k}] [${k}, ${n}]`,
+        [
+          [[m, k], 'any'],
+          [[m, n], 'any'],
+          [[n], 'any'],
+        ],
+        (a, into, bias) => frugal.matMulSigns({ a: a!, into: fresh(into), bias: bias! }, frugal.key(3), n),
+      ),
+    ),
+    donates,
+  ),
+  define(
+    'addSigns',
+    ['FrugalAddSigns'],
+    fc.tuple(dim, dim).map(([k, n]) =>
+      program(
+        `[${k}, ${n}]`,
+        [
+          [[k, n], 'any'],
+          [[], 'any'],
+        ],
+        (p, scale) => frugal.addSigns({ p: fresh(p), scale: scale! }, frugal.key(3), -0.7),
+      ),
+    ),
+    donates,
+  ),
+  define(
     'addNoise',
     ['FrugalAddNoise'],
     shapes(1, 2).map((shape) =>

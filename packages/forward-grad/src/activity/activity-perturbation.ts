@@ -13,9 +13,12 @@ import {
   type Tree,
   treeEntries,
   treeUnflatten,
+  type UpdateTree,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { ActivityTangent, weightGradient } from './activity-tangent.ts';
+import type { GradientLeaf } from '../noise/noise.ts';
+import { weightGradient } from '../noise/rank-one-gradient.ts';
+import { ActivityTangent } from './activity-tangent.ts';
 import { findLayers, type WeightedLayer } from './layers.ts';
 
 const NOISE = 0x61637469;
@@ -68,21 +71,26 @@ function estimate<P extends Tree>(f: (params: P) => tf.Tensor1D, params: P, key:
   }
   try {
     const [losses, scalars] = jvp(f, [params], [treeUnflatten(params as Tree, tangents) as TangentTree]);
-    const gradients: tf.Tensor[] = entries.map(([, leaf]) => leaf);
+    const gradients: GradientLeaf[] = entries.map(([, leaf]) => leaf);
     for (const [l, layer] of layers.entries()) layerGradients(layer, moved[l]!, scalars, gradients);
     const mean = tf.mean(scalars);
     for (const i of others) gradients[i] = tf.mul(tangents[i] as tf.Tensor, mean);
-    return { loss: tf.mean(losses), grads: treeUnflatten(params as Tree, gradients) };
+    return { loss: tf.mean(losses), grads: treeUnflatten<UpdateTree, GradientLeaf>(params, gradients) };
   } finally {
     for (const tangent of moved) tangent.dispose();
   }
 }
 
 /** Puts the gradients of a layer's weight and bias in their places, where the parameters still stand. */
-function layerGradients(layer: WeightedLayer, tangent: ActivityTangent, scalars: tf.Tensor1D, at: tf.Tensor[]): void {
+function layerGradients(
+  layer: WeightedLayer,
+  tangent: ActivityTangent,
+  scalars: tf.Tensor1D,
+  at: GradientLeaf[],
+): void {
   const { path, weight, bias } = layer;
   if (!tangent.used) {
-    for (const i of [weight, bias]) if (i !== undefined) at[i] = tf.zeros(at[i]!.shape);
+    for (const i of [weight, bias]) if (i !== undefined) at[i] = tf.zeros([...at[i]!.shape]);
     return;
   }
   const { x, u } = tangent.activity;

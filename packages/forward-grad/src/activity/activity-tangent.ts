@@ -1,4 +1,4 @@
-import { FrugalError, hasKernel, KernelName, type StructuredTangent } from '@frugal/tensor';
+import { FrugalError, type StructuredTangent } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** What a layer saw and how its output was moved: from it and a factor per row follows a gradient of the weight. */
@@ -110,15 +110,4 @@ export class ActivityTangent implements StructuredTangent {
   dispose(): void {
     for (const { x, u } of this.#seen.splice(0)) tf.dispose([x, u]);
   }
-}
-
-/** xᵀ g in the shape of the weight. */
-export function weightGradient(x: tf.Tensor2D, g: tf.Tensor2D, shape: readonly number[]): tf.Tensor {
-  return tf.tidy(() => tf.reshape(outer(x, g), [...shape]));
-}
-
-/** xᵀ g. Stock wasm multiplies by a transposed matrix in a scalar loop, so x is transposed apart there. */
-export function outer(x: tf.Tensor2D, g: tf.Tensor2D): tf.Tensor2D {
-  if (tf.getBackend() !== 'wasm' || hasKernel(KernelName.MatMulAccumulate)) return tf.matMul(x, g, true);
-  return tf.tidy(() => tf.matMul(tf.transpose(x), g));
 }

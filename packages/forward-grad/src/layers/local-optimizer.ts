@@ -1,9 +1,9 @@
-import { FrugalError, foldIn, type Key, randomNormal } from '@frugal/tensor';
+import { FrugalError, foldIn, isStructured, type Key, randomNormal } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type * as tfl from '@tensorflow/tfjs-layers';
-import { outer } from '../activity/activity-tangent.ts';
 import { exactSignal, greedySignal } from '../local/signal.ts';
 import type { LeafGradients, StagePass } from '../local/stage-pass.ts';
+import { outer } from '../noise/outer.ts';
 import { DelegatingOptimizer, type Named } from './delegate.ts';
 import { graphOf, type LayerInternals, leafLayers, type ModelInternals } from './internals.ts';
 import { type OutputLink, outputLink } from './output-link.ts';
@@ -116,7 +116,11 @@ export class LocalOptimizer extends DelegatingOptimizer {
     output.addGradients(slope(predictions), gradients);
     const own = new Set<tf.Tensor>(heads.flatMap(({ weight, bias }) => [weight, bias]));
     const ordered = [...gradients].sort(([a], [b]) => Number(own.has(a)) - Number(own.has(b)));
-    return ordered.map(([variable, tensor]) => ({ name: (variable as tf.Variable).name, tensor }));
+    return ordered.map(([variable, leaf]): Named => {
+      const tensor = isStructured(leaf) ? leaf.materialize() : (leaf as tf.Tensor);
+      if (isStructured(leaf)) leaf.dispose();
+      return { name: (variable as tf.Variable).name, tensor };
+    });
   }
 
   /** The linear read-out of a hidden layer, made when it is first met. */

@@ -13,9 +13,11 @@ import {
   type Tree,
   treeLeaves,
   treeUnflatten,
+  type UpdateTree,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { outer } from '../activity/activity-tangent.ts';
+import type { GradientLeaf } from '../noise/noise.ts';
+import { outer } from '../noise/outer.ts';
 import { checkStages, initHeads, type LocalParams, outputWeight } from './heads.ts';
 import { crossEntropyLoss, type OutputLoss } from './output-loss.ts';
 import { exactSignal, greedySignal, type Head, unitRows } from './signal.ts';
@@ -154,7 +156,7 @@ export function localLearning<P extends Tree, B = { x: tf.Tensor; y: tf.Tensor }
       const leaves = (treeLeaves(params as Tree) as tf.Tensor[]).map(
         (leaf) => gradients.get(leaf) ?? tf.zeros(leaf.shape),
       );
-      return { loss: value, grads: treeUnflatten(params as Tree, leaves) };
+      return { loss: value, grads: treeUnflatten<UpdateTree, GradientLeaf>(params as Tree, leaves) };
     } finally {
       for (const pass of passes) pass.dispose();
     }

@@ -1,10 +1,12 @@
 import { type Context, FrugalError, jvp, type Stage, type Tree, treeLeaves, treeUnflatten } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { type Activity, type ActivityNoise, ActivityTangent, weightGradient } from '../activity/activity-tangent.ts';
+import { type Activity, type ActivityNoise, ActivityTangent } from '../activity/activity-tangent.ts';
 import { singleLayer } from '../activity/layers.ts';
+import type { GradientLeaf } from '../noise/noise.ts';
+import { weightGradient } from '../noise/rank-one-gradient.ts';
 
 /** A gradient for each leaf of the model that a stage trains. */
-export type LeafGradients = Map<tf.Tensor, tf.Tensor>;
+export type LeafGradients = Map<tf.Tensor, GradientLeaf>;
 
 /** One stage run once, its pre-activation moved by a tangent u. */
 export class StagePass {

@@ -12,6 +12,7 @@ import {
 import * as tf from '@tensorflow/tfjs-core';
 import { DenseNoise } from './dense.ts';
 import type { LeafNoise, NoiseKind } from './noise.ts';
+import { PackedSignsNoise } from './packed-signs.ts';
 import { RankOneNoise } from './rank-one.ts';
 import { RankOneGradient } from './rank-one-gradient.ts';
 
@@ -21,7 +22,8 @@ export interface DirectionOptions {
   noise?: NoiseKind;
   /**
    * `'rankOne'` (default): weights of rank 2 or more are perturbed by u vᵀ, which costs no dense tangent, no dense
-   * gradient and, with signs, no variance. `'dense'`: independent numbers for every entry.
+   * gradient and, with signs, no variance. `'dense'`: independent numbers for every entry; one direction of
+   * signs at a matrix is made from the key wherever it is needed, and not stored.
    */
   structure?: 'rankOne' | 'dense';
   /** Directions per step, K; all go through one pass. Default 1. */
@@ -78,8 +80,10 @@ export class Directions {
         throw new FrugalError('NOT_FLOAT', `The parameter '${path}' is ${p.dtype}; only float32 can be perturbed.`);
       }
       if (blocks !== undefined && blocks(path) !== chosen) return undefined;
-      const asMatrix = structure === 'rankOne' && p.rank >= 2;
-      return new (asMatrix ? RankOneNoise : DenseNoise)(foldIn(parent, i), noise, p.shape, directions);
+      const own = foldIn(parent, i);
+      if (structure === 'rankOne' && p.rank >= 2) return new RankOneNoise(own, noise, p.shape, directions);
+      const unstored = noise === 'signs' && p.rank === 2 && directions === 1;
+      return unstored ? new PackedSignsNoise(own, p.shape) : new DenseNoise(own, noise, p.shape, directions);
     });
   }
 

@@ -1,5 +1,6 @@
 import { matMulAccumulate, type StructuredLeaf } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
+import { outer } from './outer.ts';
 
 /** The factors of K matrices u vᵀ: `u` [K, n] and `v` [K, m]. */
 export interface Factors {
@@ -8,7 +9,7 @@ export interface Factors {
 }
 
 /**
- * Σₖ uₖ vₖᵀ times a factor as a gradient leaf: an update costs one product of matrices with the target as accumulator.
+ * Σₖ uₖ vₖᵀ times a factor as a gradient leaf, K being directions, or examples: an update costs one product of matrices with the target as accumulator.
  *
  * Without factors it is zero, and costs nothing.
  */
@@ -29,7 +30,7 @@ export class RankOneGradient implements StructuredLeaf {
     const factors = this.#factors;
     if (factors === undefined) return tf.zeros([...this.shape]);
     return tf.tidy(() => {
-      const sum = tf.matMul(tf.transpose(factors.u), factors.v);
+      const sum = outer(factors.u, factors.v);
       return tf.reshape(this.#factor === 1 ? sum : tf.mul(sum, this.#factor), [...this.shape]);
     });
   }
@@ -45,10 +46,8 @@ export class RankOneGradient implements StructuredLeaf {
     if (!isVariable) target.dispose();
     const factors = this.#factors;
     if (factors === undefined) return matrix;
-    const a = tf.transpose(factors.u);
     const alpha = this.#factor * factor;
-    const sum = matMulAccumulate({ c: matrix, a, b: factors.v }, { alpha });
-    a.dispose();
+    const sum = matMulAccumulate({ c: matrix, a: factors.u, b: factors.v }, { alpha, transposeA: true });
     if (tf.util.arraysEqual(sum.shape, [...this.shape])) return sum;
     const shaped = tf.reshape(sum, [...this.shape]);
     sum.dispose();
@@ -66,4 +65,13 @@ export class RankOneGradient implements StructuredLeaf {
     const { u, v } = this.#factors;
     for (const tensor of [u, v]) if (!tensor.isDisposed) tensor.dispose();
   }
+}
+
+/**
+ * xᵀ g in the shape of a weight, [rows, n] and [rows, m]: as factors where those are smaller than the product, so that an
+ * update adds it without writing it down. Made in a tidy, it outlives that.
+ */
+export function weightGradient(x: tf.Tensor2D, g: tf.Tensor2D, shape: readonly number[]): tf.Tensor | RankOneGradient {
+  if (x.size + g.size >= x.shape[1] * g.shape[1]) return tf.tidy(() => tf.reshape(outer(x, g), [...shape]));
+  return new RankOneGradient({ u: tf.keep(tf.clone(x)), v: tf.keep(tf.clone(g)) }, shape);
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { cpu, useBackend } from '../backend/index.ts';
 import { flops, meter } from '../meter/index.ts';
+import { key } from '../random/index.ts';
 import { convReluPool } from './conv-relu-pool.ts';
 import { countAbove } from './count-above.ts';
 import { gelu, geluGrad } from './gelu.ts';
@@ -10,6 +11,7 @@ import { matMulAccumulate, matMulTangent } from './matmul.ts';
 import { KernelName } from './names.ts';
 import { gatherRows, scatterAddRows } from './rows.ts';
 import { segmentMatMul, segmentMatMulWeightGrad } from './segments.ts';
+import { addSigns, matMulSigns } from './signs.ts';
 import { softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 import { adamStep, lionStep, momentumStep, sgdStep } from './steps.ts';
 
@@ -75,6 +77,20 @@ const cases: Case[] = [
     attrs: { transposeA: true, transposeB: false, alpha: 2 },
     run: matMulAccumulate,
     within: 0,
+  },
+  {
+    name: KernelName.MatMulSigns,
+    inputs: () => ({ a: tf.ones([7, 5]), into: tf.ones([7, 9]), bias: tf.ones([9]) }),
+    attrs: { ...key(1), columns: 9 },
+    run: (x, a) => matMulSigns(x, a, 9),
+    within: 0,
+  },
+  {
+    name: KernelName.AddSigns,
+    inputs: () => ({ p: tf.ones([30, 10]), scale: tf.scalar(2) }),
+    attrs: { ...key(1), factor: 3 },
+    run: (x, a) => addSigns(x, a, 3),
+    within: 0.01,
   },
   {
     name: KernelName.SegmentMatMul,

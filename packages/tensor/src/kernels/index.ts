@@ -9,6 +9,7 @@ export { type AddNoiseOptions, addNoise } from './noise.ts';
 export { gatherRows, type ScatterAddRowsOptions, scatterAddRows } from './rows.ts';
 export { differentiable, hasKernel, type SaveForBackward } from './run.ts';
 export { type SegmentMatMulOptions, segmentMatMul, segmentMatMulWeightGrad } from './segments.ts';
+export { addSigns, matMulSigns } from './signs.ts';
 export { softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 export {
   type AdamStepOptions,

@@ -21,6 +21,8 @@ export const KernelName = {
   LionStep: 'FrugalLionStep',
   MatMulTangent: 'FrugalMatMulTangent',
   MatMulAccumulate: 'FrugalMatMulAccumulate',
+  MatMulSigns: 'FrugalMatMulSigns',
+  AddSigns: 'FrugalAddSigns',
   SegmentMatMul: 'FrugalSegmentMatMul',
   SegmentMatMulWeightGrad: 'FrugalSegmentMatMulWeightGrad',
   GatherRows: 'FrugalGatherRows',

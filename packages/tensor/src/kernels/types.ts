@@ -47,6 +47,17 @@ export type MatMulAccumulateInputs = { c: Tensor; a: Tensor; b: Tensor };
 export type MatMulAccumulateAttrs = { transposeA: boolean; transposeB: boolean; alpha: number };
 
 /**
+ * `FrugalMatMulSigns`: a·S (+ into) (+ bias), S the ±1 matrix [K, `columns`] of a key as a packing makes it (docs/random.md,
+ * domain 3), never stored. `a` [M, K], `bias` [N]; `into` [M, N] is donated.
+ */
+export type MatMulSignsInputs = { a: Tensor; into?: Tensor; bias?: Tensor };
+export type MatMulSignsAttrs = { hi: number; lo: number; columns: number };
+
+/** `FrugalAddSigns`: p + factor · scale · S, S as above, in the shape of `p` [K, N], which is donated; `scale` a scalar. */
+export type AddSignsInputs = { p: Tensor; scale?: Tensor };
+export type AddSignsAttrs = { hi: number; lo: number; factor: number };
+
+/**
  * `FrugalSegmentMatMul`: rows sorted by segment, one matrix per segment: y[i] = x[i]·op(w[s(i)]) (+ bias[s(i)]).
  *
  * `x` [T, K], `w` [S, K, N] ([S, N, K] with `transposeW`), `bias` [S, N]. `ends[s]` is the row after segment s, so

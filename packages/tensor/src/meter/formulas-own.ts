@@ -87,6 +87,11 @@ export const own: FormulaTable = {
   [KernelName.MatMulTangent]: matMulTangent,
   [KernelName.MatMulAccumulate]: (inputs, attrs, [y]) =>
     y!.size * (2 * size(input(inputs, 'a'), as<{ transposeA: boolean }>(attrs).transposeA ? -2 : -1) + 2),
+  [KernelName.MatMulSigns]: (inputs, _attrs, [y]) => {
+    const terms = ['into', 'bias'].filter((name) => optional(inputs, name) !== undefined).length;
+    return y!.size * (2 * size(input(inputs, 'a'), -1) + terms);
+  },
+  [KernelName.AddSigns]: perOutput(2),
   [KernelName.SegmentMatMul]: segmentMatMul,
   [KernelName.SegmentMatMulWeightGrad]: (inputs) => 2 * input(inputs, 'x').size * size(input(inputs, 'dy'), -1),
   [KernelName.CountAbove]: (inputs) => 3 * input(inputs, 'x').size,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { FrugalError } from '../errors.ts';
 import { addNoise } from '../kernels/noise.ts';
-import { packedSigns } from '../random/packed-signs.ts';
+import { addSigns, matMulSigns, signMatrix } from '../kernels/signs.ts';
 import { randomSigns } from '../random/samplers.ts';
 import type { Key } from '../seams/index.ts';
 import type { StructuredTangent } from './structured.ts';
@@ -26,6 +26,8 @@ export class Signs implements StructuredTangent {
   readonly many: boolean;
   readonly factor: number;
   readonly layout: 'rows' | 'packed';
+  /** Of a packed matrix, by a kernel that makes the signs on the way; others are written out. */
+  readonly product?: NonNullable<StructuredTangent['product']>;
 
   /** Use `signs`. */
   constructor(
@@ -40,6 +42,7 @@ export class Signs implements StructuredTangent {
     this.many = many;
     this.factor = factor;
     this.layout = layout;
+    if (layout === 'packed' && !many) this.product = (x, transposed, into) => this.#product(x, transposed, into);
   }
 
   materialize(): tf.Tensor {
@@ -59,8 +62,27 @@ export class Signs implements StructuredTangent {
     if (!this.many && this.layout === 'rows') {
       return addNoise(target, this.keys[0]!, { scale: factor * this.factor, noise: 'signs' });
     }
+    if (!this.many) {
+      const p = tf.reshape(target, this.shape.slice(-2));
+      // The matrix must be the only owner of its memory for the kernel to write in place.
+      if (!(target instanceof tf.Variable)) target.dispose();
+      const moved = addSigns({ p }, this.keys[0]!, factor * this.factor);
+      return this.shape.length === 2 ? moved : reshaped(moved, this.shape);
+    }
     const sum = tf.tidy(() => tf.add(target, tf.mul(this.materialize(), factor)));
     if (!(target instanceof tf.Variable)) target.dispose();
+    return sum;
+  }
+
+  #product(x: tf.Tensor, transposed: boolean, into?: tf.Tensor): tf.Tensor {
+    if (!transposed && this.factor === 1) {
+      return matMulSigns(into === undefined ? { a: x } : { a: x, into }, this.keys[0]!, this.shape.at(-1)!);
+    }
+    const sum = tf.tidy(() => {
+      const moved = tf.matMul(x, tf.reshape(this.materialize(), this.shape.slice(-2)), false, transposed);
+      return into === undefined ? moved : tf.add(into, moved);
+    });
+    into?.dispose();
     return sum;
   }
 
@@ -77,7 +99,7 @@ export class Signs implements StructuredTangent {
 
   #dense(key: Key, shape: readonly number[]): tf.Tensor {
     if (this.layout === 'rows') return randomSigns(key, shape);
-    return tf.tensor(packedSigns(key, shape.at(-2)!, shape.at(-1)!), [...shape]);
+    return tf.reshape(signMatrix(key, shape.at(-2)!, shape.at(-1)!), [...shape]);
   }
 }
 
@@ -95,4 +117,10 @@ export function signs(keys: Key | readonly Key[], shape: readonly number[], opti
   }
   if (!Array.isArray(keys)) return new Signs([keys as Key], shape, false, factor, layout);
   return new Signs(keys, [keys.length, ...shape], true, factor, layout);
+}
+
+function reshaped(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  const y = tf.reshape(x, [...shape]);
+  x.dispose();
+  return y;
 }

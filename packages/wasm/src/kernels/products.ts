@@ -1,6 +1,13 @@
-import { KernelName, type MatMulAccumulateAttrs, type MatMulTangentAttrs } from '@frugal/tensor';
+import {
+  type AddSignsAttrs,
+  KernelName,
+  type MatMulAccumulateAttrs,
+  type MatMulSignsAttrs,
+  type MatMulTangentAttrs,
+} from '@frugal/tensor';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Runtime } from '../runtime/runtime.ts';
+import { Op } from '../generated/ops.ts';
+import { bits, type Runtime } from '../runtime/runtime.ts';
 import { multiply } from './matmul.ts';
 import { expectFloat, over, type Registration, refusal } from './over.ts';
 
@@ -24,6 +31,9 @@ function sizes(
   return [m, n, k];
 }
 
+/** Below this many rows or columns a product is no matter of packing. */
+const FEW = 4;
+
 function tangent(runtime: Runtime, inputs: Inputs, { transposeA, transposeB }: MatMulTangentAttrs): tf.TensorInfo[] {
   const { a, b, da, db, bias, dbias } = inputs as { a: tf.TensorInfo; b: tf.TensorInfo } & Inputs;
   expectFloat(KernelName.MatMulTangent, a, b, da, db, bias, dbias);
@@ -31,9 +41,20 @@ function tangent(runtime: Runtime, inputs: Inputs, { transposeA, transposeB }: M
   const [y, dy] = [runtime.output([m, n]), runtime.output([m, n])];
   const at = (x: tf.TensorInfo | undefined): number => (x === undefined ? 0 : runtime.address(x));
   const common = { transposeA, transposeB, m, n, k };
-  multiply(runtime, { ...common, a: at(a), b: at(b), c: at(y), bias: at(bias) });
-  if (da !== undefined) {
-    multiply(runtime, { ...common, a: at(da), b: at(b), c: at(dy), bias: db === undefined ? at(dbias) : 0 });
+  if (da !== undefined && m > FEW && n > FEW && k > 0) {
+    // Both products in one: the weight is packed once.
+    const flags = (transposeA ? 1 : 0) | (transposeB ? 2 : 0);
+    const sizesAndFactors = [flags, m, n, k, at(a), at(da), transposeA ? m : k, at(b), transposeB ? k : n];
+    runtime.run(
+      Op.MatMulPair,
+      [...sizesAndFactors, at(y), at(dy), at(bias), db === undefined ? at(dbias) : 0],
+      runtime.chunks(2 * m * n * k, Math.ceil(n / 16)),
+    );
+  } else {
+    multiply(runtime, { ...common, a: at(a), b: at(b), c: at(y), bias: at(bias) });
+    if (da !== undefined) {
+      multiply(runtime, { ...common, a: at(da), b: at(b), c: at(dy), bias: db === undefined ? at(dbias) : 0 });
+    }
   }
   if (db !== undefined) {
     multiply(runtime, { ...common, a: at(a), b: at(db), c: at(dy), bias: at(dbias), add: da !== undefined });
@@ -54,21 +75,56 @@ function accumulate(runtime: Runtime, inputs: Inputs, attrs: MatMulAccumulateAtt
   }
   const out = runtime.donated(c, [a, b, c]);
   const [pa, pb, pc] = [a, b, out].map((x) => runtime.address(x)) as [number, number, number];
-  multiply(runtime, { transposeA, transposeB, m, n, k, a: pa, b: pb, c: pc, alpha, add: true });
+  if (k === 1) runtime.run(Op.Outer, [m, n, pa, pb, pc, bits(alpha)], runtime.chunks(m * n, Math.ceil(m / 8)));
+  else multiply(runtime, { transposeA, transposeB, m, n, k, a: pa, b: pb, c: pc, alpha, add: true });
   return out;
 }
 
+function signProduct(runtime: Runtime, inputs: Inputs, { hi, lo, columns: n }: MatMulSignsAttrs): tf.TensorInfo {
+  const { a, into, bias } = inputs as { a: tf.TensorInfo } & Inputs;
+  const name = KernelName.MatMulSigns;
+  expectFloat(name, a, into, bias);
+  const [m, k] = a.shape as [number, number];
+  if (a.shape.length !== 2 || (into !== undefined && (into.shape[0] !== m || into.shape[1] !== n))) {
+    throw refusal(name, `cannot add [${a.shape}] times ${n} columns to [${into?.shape}]`);
+  }
+  const out = into === undefined ? runtime.output([m, n]) : runtime.donated(into, [a, into]);
+  const [pa, pc, pb] = [a, out, bias].map((x) => (x === undefined ? 0 : runtime.address(x))) as [
+    number,
+    number,
+    number,
+  ];
+  const args = [into === undefined ? 0 : 1, m, n, k, pa, pc, pb, lo, hi];
+  runtime.run(Op.MatMulSigns, args, runtime.chunks(m * n * k, Math.ceil(n / 16)));
+  return out;
+}
+
+function addSigns(runtime: Runtime, inputs: Inputs, { hi, lo, factor }: AddSignsAttrs): tf.TensorInfo {
+  const { p, scale } = inputs as { p: tf.TensorInfo } & Inputs;
+  expectFloat(KernelName.AddSigns, p, scale);
+  const [k, n] = p.shape as [number, number];
+  if (p.shape.length !== 2) throw refusal(KernelName.AddSigns, `takes a matrix, got [${p.shape}]`);
+  const out = runtime.replacement(p, [p]);
+  // The scalar is in the heap: no read that anybody would have to wait for.
+  const measured = scale === undefined ? 1 : runtime.floats[runtime.address(scale) >>> 2]!;
+  const args = [k, n, runtime.address(p), runtime.address(out), bits(measured * Math.fround(factor)), lo, hi];
+  runtime.run(Op.AddSigns, args, runtime.chunks(k * n, Math.ceil(k / 64)));
+  return out;
+}
+
+type Kernel<A> = (runtime: Runtime, inputs: Inputs, attrs: A) => tf.TensorInfo | tf.TensorInfo[];
+
+const kernel = <A>(name: KernelName, run: Kernel<A>): Registration =>
+  over(
+    name,
+    (runtime) =>
+      ({ inputs, attrs }) =>
+        run(runtime, inputs, attrs as unknown as A),
+  );
+
 export const productKernels: readonly Registration[] = [
-  over(
-    KernelName.MatMulTangent,
-    (runtime) =>
-      ({ inputs, attrs }) =>
-        tangent(runtime, inputs, attrs as unknown as MatMulTangentAttrs),
-  ),
-  over(
-    KernelName.MatMulAccumulate,
-    (runtime) =>
-      ({ inputs, attrs }) =>
-        accumulate(runtime, inputs, attrs as unknown as MatMulAccumulateAttrs),
-  ),
+  kernel(KernelName.MatMulTangent, tangent),
+  kernel(KernelName.MatMulAccumulate, accumulate),
+  kernel(KernelName.MatMulSigns, signProduct),
+  kernel(KernelName.AddSigns, addSigns),
 ];

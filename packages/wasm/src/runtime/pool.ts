@@ -8,6 +8,7 @@ export interface KernelExports {
   finish(control: number, taken: number, spins: number, milliseconds: number): number;
   gemmScratch(): number;
   gemvScratch(): number;
+  tangentScratch(): number;
 }
 
 export interface PoolOptions {

@@ -60,7 +60,8 @@ export class Runtime {
     backend.wasm.HEAPU8.fill(0, control, control + CONTROL);
     if (threads > 1) this.#pool = new Pool({ module, memory, exports: this.#exports, control, threads });
     if (eager) this.#pool?.start();
-    this.needScratch(Math.max(this.#exports.gemmScratch(), this.#exports.gemvScratch()));
+    const { gemmScratch, gemvScratch, tangentScratch } = this.#exports;
+    this.needScratch(Math.max(gemmScratch(), gemvScratch(), tangentScratch()));
   }
 
   get pool(): Pool | undefined {

@@ -3,7 +3,14 @@ import { convReluPoolOfOps } from '../../kernels/conv-relu-pool.ts';
 import { geluGrad, geluGradOfOps } from '../../kernels/gelu.ts';
 import { layerNormGradOfOps } from '../../kernels/layer-norm.ts';
 import { matMulTangentOfOps } from '../../kernels/matmul.ts';
-import type { ConvReluPoolAttrs, LayerNormGradInputs, MatMulTangentInputs } from '../../kernels/types.ts';
+import { addSignsOfOps, matMulSignsOfOps } from '../../kernels/signs.ts';
+import type {
+  AddSignsAttrs,
+  ConvReluPoolAttrs,
+  LayerNormGradInputs,
+  MatMulSignsAttrs,
+  MatMulTangentInputs,
+} from '../../kernels/types.ts';
 import type { JvpCall, TangentResult } from '../jvp-call.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
 import { matMulTangent } from './matmul.ts';
@@ -71,6 +78,16 @@ export const frugalRules: RuleTable = {
       return sum(call.d('c'), moved && tf.mul(moved, call.attrs.alpha as number));
     },
   },
+  FrugalMatMulSigns: composed((call) => {
+    const { a, into, bias } = call.inputs as Record<string, tf.Tensor> & { a: tf.Tensor };
+    const { columns, ...key } = call.attrs as MatMulSignsAttrs;
+    return matMulSignsOfOps({ a, ...(into && { into }), ...(bias && { bias }) }, key, columns);
+  }),
+  FrugalAddSigns: composed((call) => {
+    const { p, scale } = call.inputs as Record<string, tf.Tensor> & { p: tf.Tensor };
+    const { factor, ...key } = call.attrs as AddSignsAttrs;
+    return addSignsOfOps(scale ? { p, scale } : { p }, key, factor);
+  }),
   FrugalSegmentMatMul: { kind: 'product', many: true, rule: segmentMatMulTangent },
   FrugalSegmentMatMulWeightGrad: product('x', 'dy'),
   FrugalGatherRows: { kind: 'linear', many: true, rule: gatherRows },
