@@ -178,14 +178,10 @@ const child = spawnSync(process.execPath, args, { encoding: 'utf8' });
 if (child.status !== 0) throw new Error(`The stock backend failed:\n${child.stderr}`);
 const { best: tfjs } = JSON.parse(child.stdout.trim().split('\n').at(-1)!) as { best: number };
 
-/** Peak bytes of an estimate in dense signs above that of the loss alone, without what every estimate returns. */
-const peakOf = (f: () => void): number => meter(f).peakBytes;
-const estimateDense = (): void => {
-  const { loss: value, grads } = weightPerturbation({ structure: 'dense' })(loss, params, batch, key(5));
-  treeDispose(grads);
-  value.dispose();
-};
-const extra = peakOf(estimateDense) - peakOf(() => tf.dispose(forward(params)));
+/** Peak bytes of a whole step along dense signs above those of its derivative along signs that were there before. */
+const stepPeak = meter(step(weightPerturbation({ structure: 'dense' }))).peakBytes;
+const passPeak = meter(() => tf.dispose(jvp((p: Tree) => forward(p), [params], [signs]))).peakBytes;
+const tangentBytes = Math.max(0, stepPeak - passPeak) / (4 * treeSize(params));
 
 table(
   (Object.keys(sides) as (keyof typeof sides)[]).map((name) => ({
@@ -206,6 +202,6 @@ finish('forward-step', {
   block: ratio('blocks') / layers,
   rank_one_vs_tfjs: times.rankOne.best / tfjs,
   jvp_over_forward: ratio('jvp', 'forward'),
-  dense_extra_bytes: extra / (4 * treeSize(params)),
+  tangent_bytes: tangentBytes,
 });
 tf.disposeVariables();

@@ -69,7 +69,7 @@ export function watch(
       const input = Array.isArray(inputs) ? inputs[0]! : inputs;
       const moved = noise(place);
       const u = (rows: number, columns: number): tf.Tensor =>
-        moved === undefined ? tf.ones([rows, columns]) : randomSigns(moved, [rows, columns]);
+        moved === undefined ? tf.fill([rows, columns], 1) : randomSigns(moved, [rows, columns]);
       const pass = new StagePass(stage as never, weightsOf(layer), input, { train: true }, u);
       passes.push({ layer, pass });
       return pass.h;

@@ -102,7 +102,7 @@ export function localLearning<P extends Tree, B = { x: tf.Tensor; y: tf.Tensor }
     const share = 1 / y.shape[0]!;
     const slope = (outputs: tf.Tensor): tf.Tensor2D =>
       tf.mul(output.slope(outputs as tf.Tensor2D, y), share) as tf.Tensor2D;
-    const ones = (rows: number, columns: number): tf.Tensor => tf.ones([rows, columns]);
+    const ones = (rows: number, columns: number): tf.Tensor => tf.fill([rows, columns], 1);
     const run = (i: number, x: tf.Tensor): StagePass => {
       const signs = (rows: number, columns: number): tf.Tensor => randomSigns(foldIn(noise, i), [rows, columns]);
       const u = method === 'greedy' && i < last ? signs : ones;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { timesTransposed } from '../noise/outer.ts';
 import type { StagePass } from './stage-pass.ts';
 
 /** A linear read-out of a hidden layer. */
@@ -27,8 +28,9 @@ export function greedySignal(pass: StagePass, head: tf.Tensor2D, e: tf.Tensor2D,
       return tf.reshape(whole, [batch, groups, groupSize]);
     };
     // s = Σ_j ḣ_j (H_j · e), summed over the classes first: t, which is larger, is never written.
-    const s = tf.sum(grouped(tf.mul(pass.dh, tf.matMul(e, tf.transpose(head)))), 2, true);
-    const moving = tf.mul(pass.u, tf.cast(tf.notEqual(pass.dh, 0), 'float32'));
+    const s = tf.sum(grouped(tf.mul(pass.dh, timesTransposed(e, head))), 2, true);
+    // Of absolute values, as stock wasm compares element by element in a slow loop.
+    const moving = tf.mul(pass.u, tf.step(tf.abs(pass.dh)));
     const g = tf.reshape(tf.mul(grouped(moving), s), [batch, groups * groupSize]) as tf.Tensor2D;
     return padding === 0 ? g : tf.slice(g, [0, 0], [batch, units]);
   });
@@ -36,7 +38,7 @@ export function greedySignal(pass: StagePass, head: tf.Tensor2D, e: tf.Tensor2D,
 
 /** The exact local gradient (e Hᵀ) ⊙ slope, for a pass with u = 1, where ḣ is the slope. */
 export function exactSignal(pass: StagePass, head: tf.Tensor2D, e: tf.Tensor2D): tf.Tensor2D {
-  return tf.tidy(() => tf.mul(tf.matMul(e, tf.transpose(head)), pass.dh) as tf.Tensor2D);
+  return tf.tidy(() => tf.mul(timesTransposed(e, head), pass.dh) as tf.Tensor2D);
 }
 
 /** Rows divided by their length; zero rows stay zero. */
