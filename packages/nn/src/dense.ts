@@ -87,21 +87,17 @@ function product(
   { weight, bias }: { weight: tf.Tensor; bias?: tf.Tensor },
   activation: 'linear' | 'relu',
 ): tf.Tensor {
-  if (x.rank !== 2) {
-    const [inFeatures, outFeatures] = weight.shape as [number, number];
-    return tf.tidy(() => {
-      const rows = tf.reshape(x, [x.size / inFeatures, inFeatures]);
-      return tf.reshape(product(rows, { weight, ...(bias && { bias }) }, activation), [
-        ...x.shape.slice(0, -1),
-        outFeatures,
-      ]);
-    });
-  }
-  const attrs = { transposeA: false, transposeB: false, activation };
-  if (bias) return tf.engine().runKernel('_FusedMatMul', { a: x, b: weight, bias }, attrs);
-  const y = tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D);
-  if (activation === 'linear') return y;
-  const active = tf.relu(y);
-  y.dispose();
-  return active;
+  const [inFeatures, outFeatures] = weight.shape as [number, number];
+  const shape = [...x.shape.slice(0, -1), outFeatures];
+  return tf.tidy(() => {
+    // The kernels count axes from the front: without the batch of one, stock wasm reads out of bounds.
+    const a = tf.reshape(x, [1, x.size / inFeatures, inFeatures]) as tf.Tensor3D;
+    const b = tf.reshape(weight, [1, inFeatures, outFeatures]) as tf.Tensor3D;
+    if (bias) {
+      const attrs = { transposeA: false, transposeB: false, activation };
+      return tf.reshape(tf.engine().runKernel('_FusedMatMul', { a, b, bias }, attrs) as tf.Tensor, shape);
+    }
+    const y = tf.reshape(tf.matMul(a, b), shape);
+    return activation === 'relu' ? tf.relu(y) : y;
+  });
 }
