@@ -8,8 +8,8 @@ export interface Calibration extends Outcome {
 
 /** Leaving shares that the search tries at each exit. */
 const SHARES = [
-  0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.84, 0.88, 0.9, 0.92,
-  0.94, 0.96, 0.98, 0.99, 1,
+  0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.82, 0.84, 0.86, 0.88,
+  0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 1,
 ] as const;
 
 /** Scores sorted, so that a share of leavers becomes a threshold. */
@@ -76,7 +76,7 @@ function path(table: ScoredTable, sorted: Sorted): number[][] {
  *
  * Searches along the price of a FLOP, then between the two neighbours of the budget.
  *
- * @param flops Mean FLOPs per example, between the cost of leaving at the first exit and of the whole model.
+ * @param flops Mean FLOPs per example (milliseconds with costs from `exitTimes`), between the cost of leaving at the first exit and of the whole model.
  * @throws {FrugalError} `BAD_OPTION` if the budget cannot be met; says the range.
  */
 export function calibrateBudget(table: ScoredTable, flops: number): Calibration {

@@ -67,6 +67,16 @@ export async function recordExits<P extends Tree>(
   };
 }
 
+/**
+ * The table of a model with some of the early exits only, as `pickExits` makes it.
+ *
+ * @param keep Numbers of the early exits to keep, rising.
+ * @param costs Of the smaller model, by `exitCosts` or `exitTimes`.
+ */
+export function pickColumns(table: ExitTable, keep: readonly number[], costs: ExitCosts): ExitTable {
+  return { ...table, costs, logits: [...keep.map((exit) => table.logits[exit]!), table.logits.at(-1)!] };
+}
+
 /** Lets a policy rate a table. Its thresholds do not matter here. */
 export function scoreTable(table: ExitTable, policy: ExitPolicy): ScoredTable {
   const { size, classes, labels, costs } = table;

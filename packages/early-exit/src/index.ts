@@ -15,10 +15,12 @@ export {
   type Outcome,
   oracle,
   outcomeOf,
+  pickColumns,
   recordExits,
   type ScoredTable,
   scoreTable,
 } from './exit-table.ts';
+export { type ExitTimesOptions, exitTimes } from './exit-times.ts';
 export { boostedHead, cascadedHead, type ExitHead, plainHead } from './heads.ts';
 export {
   arithmeticEnsemble,

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Joint, disjoint and mixed training of exits, LeNet-5, three seeds; risk control and budgets. About 16 minutes on 2 vCPUs. --quick: a check, writes nothing.
+set -e
+cd "$(dirname "$0")/.."
+node scripts/setup.mjs
+node --conditions=@frugal/source --import tsx benchmarks/studies/claims-regimes.ts "$@"
