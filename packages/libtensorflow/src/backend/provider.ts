@@ -4,11 +4,11 @@ import type { BackendProvider, Report, Started } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { chooseInstallation, type Installation } from '../cache/installation.ts';
 import { LibtensorflowError } from '../errors.ts';
+import { addKernels } from '../kernels/index.ts';
 import { findTfjsNode } from '../load/find-tfjs-node.ts';
 import { type LoadOptions, loadTensorflow } from '../load/load.ts';
 import { diagnoseGpu } from '../setup/gpu.ts';
 import { thisSystem } from '../setup/system.ts';
-import { addKernels } from './kernels.ts';
 import type { NodeBackend } from './native.ts';
 
 /** Options of `tensorflow`. With `gpu: true` it does not start where no GPU is used. */
