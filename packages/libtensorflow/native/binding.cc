@@ -1,18 +1,29 @@
-// tfjs-node's binding with one function more, compiled as one file. Needs tfjs-node's `binding` folder, the headers of
-// TensorFlow's C interface and Node-API's among the include paths.
+// tfjs-node's binding with functions of ours beside its own, compiled as one file. Needs tfjs-node's `binding` folder,
+// the headers of TensorFlow's C interface and Node-API's among the include paths.
 #include <node_api.h>
 
-// tfjs's own registration is left out; the one at the end of this file stands for both.
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+// tfjs's registration is left out: the one at the end of this file stands for both. Its table of handles is private;
+// handles of ours have to stand in it.
 #undef NAPI_MODULE
 #define NAPI_MODULE(name, init)
+#define private public
 #include "tfjs_backend.cc"
 #include "tfjs_binding.cc"
+#undef private
 
+#include "execute.h"
 #include "random.h"
 
 namespace {
 
-constexpr size_t kPart = 1 << 16;       // elements that a thread takes at least
+constexpr size_t kPart = 1 << 16;  // elements that a thread takes at least
 constexpr unsigned kMostThreads = 8;
 
 // frugalRandom(kind, hi, lo, offset, out): writes elements offset … offset + out.length of a key's stream (docs/random.md).
@@ -40,13 +51,21 @@ napi_value Random(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+void Add(napi_env env, napi_value object, const char *name, napi_callback function, void *data) {
+  napi_value value;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, data, &value) != napi_ok) return;
+  napi_set_named_property(env, object, name, value);
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
   napi_value all = tfnodejs::InitTFNodeJSBinding(env, exports);
-  napi_value random;
-  if (napi_create_function(env, "frugalRandom", NAPI_AUTO_LENGTH, Random, nullptr, &random) == napi_ok) {
-    napi_set_named_property(env, all, "frugalRandom", random);
-  }
+  auto *const executor = new frugal::Executor();
+  if (napi_add_env_cleanup_hook(env, frugal::Executor::Free, executor) != napi_ok) return all;
+  Add(env, all, "frugalRandom", Random, nullptr);
+  Add(env, all, "frugalPlan", frugal::MakePlan, executor);
+  Add(env, all, "frugalRun", frugal::Run, executor);
+  Add(env, all, "frugalShare", frugal::Share, executor);
   return all;
 }
