@@ -21,11 +21,15 @@ export interface Binding {
   executeOp(name: string, attributes: readonly Attribute[], inputs: readonly number[], outputs: number): Output[];
   getNumOfTensors(): number;
   isUsingGpuDevice(): boolean;
-  /** Absent from bindings that were not compiled by this package. */
+  /** Ours (native/): absent from a binding that this version of the package did not compile. */
   frugalRandom?(kind: number, hi: number, lo: number, offset: number, out: ArrayBufferView): void;
+  frugalPlan?(name: string, attributes: readonly Attribute[]): number;
+  frugalRun?(plan: number, into: Int32Array | undefined, ...inputs: number[]): number;
+  frugalShare?(id: number): number;
   readonly TF_Version: string;
   readonly TF_FLOAT: number;
   readonly TF_INT32: number;
+  readonly TF_BOOL: number;
   readonly TF_ATTR_STRING: number;
   readonly TF_ATTR_INT: number;
   readonly TF_ATTR_FLOAT: number;

@@ -1,8 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Attribute, Binding, NodeBackend, Output } from './native.ts';
+import type { Attribute, Binding, NodeBackend } from './native.ts';
 
 /** Number of a handle of TensorFlow's. */
 export type Handle = number;
+
+/** What an operation returns: a handle that has to be deleted or made the data of a tensor. */
+export interface Made {
+  readonly id: Handle;
+  readonly shape: number[];
+}
+
+/** An operation with its attributes. */
+export type Plan = (...inputs: Handle[]) => Made;
 
 /**
  * TensorFlow's operations on handles, past tfjs's tensors: no scope, no tape, no objects that live on.
@@ -14,6 +23,8 @@ export class Ops {
   readonly binding: Binding;
   /** `T: float32`, which most operations take. */
   readonly float: readonly Attribute[];
+  /** Rank and dimensions of the last output. */
+  readonly #into = new Int32Array(16);
   readonly #scalars = new Map<number, Handle>();
   readonly #vectors = new Map<string, Handle>();
 
@@ -23,11 +34,13 @@ export class Ops {
     this.float = [this.type('T', 'float32')];
   }
 
+  dtype(name: 'float32' | 'int32' | 'bool'): number {
+    const { TF_FLOAT, TF_INT32, TF_BOOL } = this.binding;
+    return name === 'float32' ? TF_FLOAT : name === 'int32' ? TF_INT32 : TF_BOOL;
+  }
+
   type(name: string, dtype: 'float32' | 'int32' | 'bool'): Attribute {
-    const { binding } = this;
-    // 10 is TF_BOOL, which the binding does not name in its types.
-    const value = dtype === 'float32' ? binding.TF_FLOAT : dtype === 'int32' ? binding.TF_INT32 : 10;
-    return { name, type: binding.TF_ATTR_TYPE, value };
+    return { name, type: this.binding.TF_ATTR_TYPE, value: this.dtype(dtype) };
   }
 
   bool(name: string, value: boolean): Attribute {
@@ -46,14 +59,40 @@ export class Ops {
     return { name, type: this.binding.TF_ATTR_SHAPE, value };
   }
 
-  /** Runs an operation with one output. */
-  one(name: string, attributes: readonly Attribute[], inputs: readonly Handle[]): Output {
-    return this.binding.executeOp(name, attributes, inputs, 1)[0]!;
+  /** Keeps an operation's name and attributes; the result runs it. */
+  plan(name: string, attributes: readonly Attribute[] = this.float): Plan {
+    const { binding } = this;
+    const [number, into] = [binding.frugalPlan!(name, attributes), this.#into];
+    return (...inputs) => {
+      const id = binding.frugalRun!(number, into, ...inputs);
+      const rank = into[0]!;
+      const shape = new Array<number>(rank);
+      for (let i = 0; i < rank; i++) shape[i] = into[1 + i]!;
+      return { id, shape };
+    };
   }
 
-  /** Runs an operation without output. */
-  none(name: string, attributes: readonly Attribute[], inputs: readonly Handle[]): void {
-    this.binding.executeOp(name, attributes, inputs, 0);
+  /** As `plan`, for an operation without output. */
+  action(name: string, attributes: readonly Attribute[] = this.float): (...inputs: Handle[]) => void {
+    const { binding } = this;
+    const number = binding.frugalPlan!(name, attributes);
+    return (...inputs) => void binding.frugalRun!(number, undefined, ...inputs);
+  }
+
+  /** A plan per key, made when it is first asked for. */
+  plans<A extends unknown[]>(keyOf: (...args: A) => string, make: (...args: A) => Plan): (...args: A) => Plan {
+    const known = new Map<string, Plan>();
+    return (...args) => {
+      const key = keyOf(...args);
+      const plan = known.get(key) ?? make(...args);
+      known.set(key, plan);
+      return plan;
+    };
+  }
+
+  /** Another handle of the same memory. */
+  share(handle: Handle): Handle {
+    return this.binding.frugalShare!(handle);
   }
 
   delete(handle: Handle): void {
@@ -71,21 +110,10 @@ export class Ops {
   }
 
   /** Makes an output the data of a new tensor. */
-  tensor({ id, shape, dtype }: Output, as: tf.DataType = 'float32'): tf.TensorInfo {
+  tensor({ id, shape }: Made, dtype: 'float32' | 'int32' | 'bool' = 'float32'): tf.TensorInfo {
     const dataId = {};
-    this.backend.tensorMap.set(dataId, { shape, dtype, id, values: null, refCount: 1 });
-    return { dataId, shape, dtype: as };
-  }
-
-  /** Runs an operation of float tensors with one output. */
-  compute(name: string, attributes: readonly Attribute[], inputs: readonly tf.TensorInfo[]): tf.TensorInfo {
-    return this.tensor(
-      this.one(
-        name,
-        attributes,
-        inputs.map((input) => this.handle(input)),
-      ),
-    );
+    this.backend.tensorMap.set(dataId, { shape, dtype: this.dtype(dtype), id, values: null, refCount: 1 });
+    return { dataId, shape, dtype };
   }
 
   /** A float32 constant; kept, as programs use few of them. */
@@ -135,7 +163,7 @@ export type KernelFunction = (call: KernelCall) => tf.TensorInfo | tf.TensorInfo
 /** A kernel of ours: bound to a backend, and to the stock kernel that it falls back to. */
 export interface Registration {
   readonly name: string;
-  readonly bind: (ops: Ops, stock: KernelFunction) => KernelFunction;
+  bind(ops: Ops, stock: KernelFunction): KernelFunction;
 }
 
 /** Whether all tensors are float32. */

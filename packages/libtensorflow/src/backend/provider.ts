@@ -63,7 +63,11 @@ export function tensorflow(options: TensorflowOptions = {}): BackendProvider {
         ...{ tensorflow: installation.tensorflow, build: build(installation), package: from, device, kernels },
         threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
       };
-      const reason = `TensorFlow ${installation.tensorflow} computes on the ${device}.${why === '' ? '' : ` ${why}`}`;
+      const old =
+        kernels === 0 ? "Its binding is of another version: run 'npx @frugal/libtensorflow' for fast kernels." : '';
+      const reason = [`TensorFlow ${installation.tensorflow} computes on the ${device}.`, why, old]
+        .filter(Boolean)
+        .join(' ');
       return { name, reason, details };
     },
   };

@@ -13,6 +13,8 @@ export interface Manifest {
   readonly source: string;
   /** The tfjs-node whose sources the binding was compiled from. */
   readonly tfjsNode: string;
+  /** Sum of our own sources in the binding: another version of this package compiles it anew. */
+  readonly native: string;
   /** ISO date. */
   readonly made: string;
   /** Bytes of the files that are loaded into the process, by path: a torn one would kill it. */

@@ -5,7 +5,7 @@ import type { Registration } from '../backend/ops.ts';
 export const lossKernels: readonly Registration[] = [
   {
     name: KernelName.SoftmaxCrossEntropy,
-    bind: (ops) => {
+    bind(ops) {
       const attributes = [...ops.float, ops.type('Tlabels', 'int32')];
       return ({ inputs }) => {
         const { logits, labels } = inputs as { logits: tf.TensorInfo; labels: tf.TensorInfo };

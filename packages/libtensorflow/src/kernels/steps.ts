@@ -1,58 +1,69 @@
 import { type AdamStepAttrs, KernelName, type MomentumStepAttrs, type SgdStepAttrs } from '@frugal/tensor';
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Attribute } from '../backend/native.ts';
-import type { Handle, Ops, Registration } from '../backend/ops.ts';
+import type { Handle, Ops, Plan, Registration } from '../backend/ops.ts';
 import { Variables } from './variables.ts';
 
 type Inputs = readonly tf.TensorInfo[];
 
-const stores = new WeakMap<Ops, Variables>();
+/** What the steps share. */
+interface Shared {
+  readonly variables: Variables;
+  readonly read: Plan;
+  readonly mul: Plan;
+  readonly add: Plan;
+  readonly assign: (...inputs: Handle[]) => void;
+}
+
+const stores = new WeakMap<Ops, Shared>();
 
 /** One store for all kernels of a backend: a parameter may see different optimizers. */
-function variablesOf(ops: Ops): Variables {
-  const known = stores.get(ops) ?? new Variables(ops);
-  stores.set(ops, known);
-  return known;
+function sharedOf(ops: Ops): Shared {
+  const known = stores.get(ops);
+  if (known !== undefined) return known;
+  const type = [ops.type('dtype', 'float32')];
+  const made = {
+    variables: new Variables(ops),
+    read: ops.plan('ReadVariableOp', type),
+    mul: ops.plan('Mul'),
+    add: ops.plan('AddV2'),
+    assign: ops.action('AssignVariableOp', [...type, ops.bool('validate_shape', false)]),
+  };
+  stores.set(ops, made);
+  return made;
 }
 
-/** A gradient times a factor: a handle to delete, or the gradient itself. */
-function scaled(ops: Ops, g: Handle, factor: number): Handle {
-  return factor === 1 ? g : ops.one('Mul', ops.float, [g, ops.scalar(factor)]).id;
-}
-
-/** Runs `apply` with g·gradScale + decay·p, and frees what that took. */
+/**
+ * Runs `apply` with g·gradScale + decay·p, and frees what that took.
+ *
+ * Reads of p are gone by then: they share the variable's memory, and TensorFlow would copy it before it changes it.
+ */
 function withDecayed(
   ops: Ops,
   p: Handle,
   g: Handle,
-  [gradScale, decay]: readonly [number, number],
-  read: readonly Attribute[],
+  gradScale: number,
+  decay: number,
   apply: (d: Handle) => void,
 ): void {
-  const made: Handle[] = [];
-  const keep = (handle: Handle): Handle => {
-    if (handle !== g) made.push(handle);
-    return handle;
-  };
-  let d = keep(scaled(ops, g, gradScale));
+  const { read, mul, add } = sharedOf(ops);
+  let d = gradScale === 1 ? g : mul(g, ops.scalar(gradScale)).id;
   if (decay !== 0) {
-    const value = keep(ops.one('ReadVariableOp', read, [p]).id);
-    const term = keep(ops.one('Mul', ops.float, [value, ops.scalar(decay)]).id);
-    d = keep(ops.one('AddV2', ops.float, [d, term]).id);
-    // The read shares the variable's memory: left alone, TensorFlow would copy before it changes it.
-    ops.delete(value);
-    made.splice(made.indexOf(value), 1);
+    const value = read(p).id;
+    const term = mul(value, ops.scalar(decay)).id;
+    const sum = add(d, term).id;
+    for (const handle of [value, term, ...(d === g ? [] : [d])]) ops.delete(handle);
+    d = sum;
   }
   apply(d);
-  for (const handle of made) ops.delete(handle);
+  if (d !== g) ops.delete(d);
 }
 
 export const stepKernels: readonly Registration[] = [
   {
     name: KernelName.SgdStep,
-    bind: (ops) => {
-      const variables = variablesOf(ops);
-      const [plain, read] = [[...ops.float, ops.bool('use_locking', false)], [ops.type('dtype', 'float32')]];
+    bind(ops) {
+      const { variables } = sharedOf(ops);
+      const apply = ops.action('ResourceApplyGradientDescent', [...ops.float, ops.bool('use_locking', false)]);
       return ({ inputs, attrs }) => {
         const { count, learningRate, gradScale, decays } = attrs as unknown as SgdStepAttrs;
         const all = inputs as unknown as Inputs;
@@ -60,13 +71,8 @@ export const stepKernels: readonly Registration[] = [
         return variables.update(params, grads, (handles) => {
           for (const [i, p] of handles.entries()) {
             const g = ops.handle(grads[i]!);
-            if (decays[i] === 0) {
-              ops.none('ResourceApplyGradientDescent', plain, [p, ops.scalar(learningRate * gradScale), g]);
-              continue;
-            }
-            withDecayed(ops, p, g, [gradScale, decays[i]!], read, (d) =>
-              ops.none('ResourceApplyGradientDescent', plain, [p, ops.scalar(learningRate), d]),
-            );
+            if (decays[i] === 0) apply(p, ops.scalar(learningRate * gradScale), g);
+            else withDecayed(ops, p, g, gradScale, decays[i]!, (d) => apply(p, ops.scalar(learningRate), d));
           }
         });
       };
@@ -74,19 +80,21 @@ export const stepKernels: readonly Registration[] = [
   },
   {
     name: KernelName.MomentumStep,
-    bind: (ops) => {
-      const variables = variablesOf(ops);
-      const read = [ops.type('dtype', 'float32')];
+    bind(ops) {
+      const { variables } = sharedOf(ops);
+      const plain = [...ops.float, ops.bool('use_locking', false)];
+      const heavyBall = ops.action('ResourceApplyMomentum', [...plain, ops.bool('use_nesterov', false)]);
+      const lookingAhead = ops.action('ResourceApplyMomentum', [...plain, ops.bool('use_nesterov', true)]);
       return ({ inputs, attrs }) => {
         const { count, learningRate, gradScale, decays, beta, nesterov } = attrs as unknown as MomentumStepAttrs;
         const all = inputs as unknown as Inputs;
         const grads = all.slice(count, 2 * count);
-        const plain = [...ops.float, ops.bool('use_locking', false), ops.bool('use_nesterov', nesterov)];
+        const apply = nesterov ? lookingAhead : heavyBall;
         return variables.update([...all.slice(0, count), ...all.slice(2 * count)], grads, (handles) => {
           for (let i = 0; i < count; i++) {
             const [p, m] = [handles[i]!, handles[count + i]!];
-            withDecayed(ops, p, ops.handle(grads[i]!), [gradScale, decays[i]!], read, (d) =>
-              ops.none('ResourceApplyMomentum', plain, [p, m, ops.scalar(learningRate), d, ops.scalar(beta)]),
+            withDecayed(ops, p, ops.handle(grads[i]!), gradScale, decays[i]!, (d) =>
+              apply(p, m, ops.scalar(learningRate), d, ops.scalar(beta)),
             );
           }
         });
@@ -95,11 +103,18 @@ export const stepKernels: readonly Registration[] = [
   },
   {
     name: KernelName.AdamStep,
-    bind: (ops) => {
-      const variables = variablesOf(ops);
-      const read = [ops.type('dtype', 'float32')];
-      const assign = [...read, ops.bool('validate_shape', false)];
+    bind(ops) {
+      const { variables, read, mul, assign } = sharedOf(ops);
       const plain = [...ops.float, ops.bool('use_locking', false), ops.bool('use_nesterov', false)];
+      const apply = ops.action('ResourceApplyAdam', plain);
+      /** p ← factor · p. */
+      const shrink = (p: Handle, factor: number): void => {
+        const value = read(p).id;
+        const product = mul(value, ops.scalar(factor)).id;
+        ops.delete(value);
+        assign(p, product);
+        ops.delete(product);
+      };
       return ({ inputs, attrs }) => {
         const a = attrs as unknown as AdamStepAttrs;
         const { count, learningRate, gradScale, decays, beta1, beta2, step } = a;
@@ -107,29 +122,17 @@ export const stepKernels: readonly Registration[] = [
         const grads = all.slice(count, 2 * count);
         const [power1, power2] = [beta1 ** step, beta2 ** step];
         // TensorFlow adds ε to √v, we to √v̂ = √v / √(1 − β₂ᵗ).
-        const epsilon = a.epsilon * Math.sqrt(1 - power2);
-        const numbers = [power1, power2, learningRate, beta1, beta2, epsilon];
+        const numbers = [power1, power2, learningRate, beta1, beta2, a.epsilon * Math.sqrt(1 - power2)];
         return variables.update([...all.slice(0, count), ...all.slice(2 * count)], grads, (handles) => {
           for (let i = 0; i < count; i++) {
             const [p, m, v] = [handles[i]!, handles[count + i]!, handles[2 * count + i]!];
-            if (decays[i] !== 0) shrink(ops, p, 1 - learningRate * decays[i]!, read, assign);
-            const g = ops.handle(grads[i]!);
-            const scaledGradient = scaled(ops, g, gradScale);
-            const constants = numbers.map((value) => ops.scalar(value));
-            ops.none('ResourceApplyAdam', plain, [p, m, v, ...constants, scaledGradient]);
-            if (scaledGradient !== g) ops.delete(scaledGradient);
+            if (decays[i] !== 0) shrink(p, 1 - learningRate * decays[i]!);
+            withDecayed(ops, p, ops.handle(grads[i]!), gradScale, 0, (g) =>
+              apply(p, m, v, ...numbers.map((value) => ops.scalar(value)), g),
+            );
           }
         });
       };
     },
   },
 ];
-
-/** p ← factor · p. */
-function shrink(ops: Ops, p: Handle, factor: number, read: readonly Attribute[], assign: readonly Attribute[]): void {
-  const value = ops.one('ReadVariableOp', read, [p]).id;
-  const product = ops.one('Mul', ops.float, [value, ops.scalar(factor)]).id;
-  ops.delete(value);
-  ops.none('AssignVariableOp', assign, [p, product]);
-  ops.delete(product);
-}

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { Attribute, NodeBackend } from '../backend/native.ts';
-import type { Handle, Ops } from '../backend/ops.ts';
+import type { NodeBackend } from '../backend/native.ts';
+import type { Handle, Ops, Plan } from '../backend/ops.ts';
 
 /** A name that makes TensorFlow give each variable one of its own. */
 const ANONYMOUS = 'cd2c89b7-88b7-44c8-ad83-06c2a9158347';
@@ -15,15 +15,22 @@ export class Variables {
   readonly #ops: Ops;
   /** Variables by the data that reads them. */
   readonly #handles = new WeakMap<object, Handle>();
-  readonly #type: readonly Attribute[];
-  readonly #assign: readonly Attribute[];
-  readonly #destroy: readonly Attribute[];
+  readonly #read: Plan;
+  readonly #assign: (...inputs: Handle[]) => void;
+  readonly #destroy: (...inputs: Handle[]) => void;
+  readonly #makers: (shape: readonly number[]) => Plan;
 
   constructor(ops: Ops) {
     this.#ops = ops;
-    this.#type = [ops.type('dtype', 'float32')];
-    this.#assign = [...this.#type, ops.bool('validate_shape', false)];
-    this.#destroy = [ops.bool('ignore_lookup_error', true)];
+    const type = [ops.type('dtype', 'float32')];
+    this.#read = ops.plan('ReadVariableOp', type);
+    this.#assign = ops.action('AssignVariableOp', [...type, ops.bool('validate_shape', false)]);
+    this.#destroy = ops.action('DestroyResourceOp', [ops.bool('ignore_lookup_error', true)]);
+    const named = [ops.string('container', ''), ops.string('shared_name', ANONYMOUS), ...type];
+    this.#makers = ops.plans(
+      (shape) => shape.join(),
+      (shape) => ops.plan('VarHandleOp', [...named, ops.shape('shape', shape)]),
+    );
     this.#freeWith(ops.backend);
   }
 
@@ -41,15 +48,13 @@ export class Variables {
     const handle = this.#handles.get(dataId);
     if (handle === undefined) return;
     this.#handles.delete(dataId);
-    this.#ops.none('DestroyResourceOp', this.#destroy, [handle]);
+    this.#destroy(handle);
     this.#ops.delete(handle);
   }
 
   #make(shape: readonly number[], value: Handle): Handle {
-    const ops = this.#ops;
-    const attributes = [ops.string('container', ''), ops.string('shared_name', ANONYMOUS), ...this.#type];
-    const { id } = ops.one('VarHandleOp', [...attributes, ops.shape('shape', shape)], []);
-    ops.none('AssignVariableOp', this.#assign, [id, value]);
+    const { id } = this.#makers(shape)();
+    this.#assign(id, value);
     return id;
   }
 
@@ -89,7 +94,7 @@ export class Variables {
     } finally {
       // Also after an error: the donated tensors have to hold something.
       for (const [i, tensor] of donated.entries()) {
-        const read = this.#ops.one('ReadVariableOp', this.#type, [handles[i]!]);
+        const read = this.#read(handles[i]!);
         if (own[i]) {
           backend.tensorMap.get(tensor.dataId).id = read.id;
           backend.incRef(tensor.dataId);

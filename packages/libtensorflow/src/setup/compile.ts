@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +10,13 @@ import { lastLines, type System } from './system.ts';
 
 /** Our own C++, beside `src` and `dist`. */
 const native = fileURLToPath(new URL('../../native', import.meta.url));
+
+/** A sum of our sources, by which a binding of another version of this package is known. */
+export function nativeSum(): string {
+  const sum = createHash('sha256');
+  for (const file of readdirSync(native).sort()) sum.update(readFileSync(join(native, file)));
+  return sum.digest('base64url').slice(0, 16);
+}
 
 const FIX_COMPILER =
   "Install one (Debian: 'apt-get install g++', Fedora: 'dnf install gcc-c++'), or name yours: CXX=/path/to/g++.";

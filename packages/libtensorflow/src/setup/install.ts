@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import {
   BINDING,
   folderSize,
@@ -14,7 +14,7 @@ import { removeLeftovers, takeLock, unfinishedName } from '../cache/lock.ts';
 import { cacheRoot, installationName } from '../cache/paths.ts';
 import { LibtensorflowError } from '../errors.ts';
 import { findTfjsNode } from '../load/find-tfjs-node.ts';
-import { compileBinding, findCompiler } from './compile.ts';
+import { compileBinding, findCompiler, nativeSum } from './compile.ts';
 import { extractWheel, linkPython, readWheelName } from './extract.ts';
 import { CUDA_PACKAGES } from './gpu.ts';
 import { chooseTarget, DEFAULT_VERSION, LIBRARIES, type Target } from './platform.ts';
@@ -124,31 +124,36 @@ export async function install(system: System, options: InstallOptions, progress:
   const folder = join(root, unfinishedName(name));
   try {
     const existing = readInstallation(root, name);
-    if (existing !== undefined && existing.damage === undefined) {
-      progress.step(`TensorFlow ${name} is there already: ${existing.folder}`);
+    const whole = existing !== undefined && existing.damage === undefined ? existing : undefined;
+    if (whole !== undefined && whole.native === nativeSum()) {
+      progress.step(`TensorFlow ${name} is there already: ${whole.folder}`);
       return {
-        installation: existing,
+        installation: whole,
         already: true,
-        proof: await proveApart(system, options.program, existing.folder, tfjsNode.folder),
+        proof: await proveApart(system, options.program, whole.folder, tfjsNode.folder),
       };
     }
     await removeLeftovers(root);
     const compiler = await findCompiler(system);
-    const pip =
-      options.wheel === undefined && !options.fromPython
-        ? await findPip(system)
-        : options.gpu
-          ? await findPip(system)
-          : undefined;
-    await checkSpace(system, root, target, options);
+    const downloads = whole === undefined && !options.fromPython && (options.wheel === undefined || options.gpu);
+    const pip = downloads ? await findPip(system) : undefined;
+    if (whole === undefined) await checkSpace(system, root, target, options);
     await mkdir(folder, { recursive: true });
-    const source = await fillLibraries(system, options, target, { folder, python, pip, progress });
+    if (whole !== undefined) await linkFiles(whole.folder, folder);
+    const source = whole?.source ?? (await fillLibraries(system, options, target, { folder, python, pip, progress }));
     progress.step(`Compiling the binding of ${tfjsNode.package} ${tfjsNode.version} with ${compiler}`);
     await compileBinding(system, compiler, folder, tfjsNode.folder);
     progress.step('Proving it in a process of its own');
     const proof = await proveApart(system, options.program, folder, tfjsNode.folder);
     const manifest: Manifest = {
-      ...{ format: 1, tensorflow: proof.tensorflow, gpu: target.gpu, source, tfjsNode: tfjsNode.version },
+      ...{
+        format: 1,
+        tensorflow: proof.tensorflow,
+        gpu: target.gpu,
+        source,
+        tfjsNode: tfjsNode.version,
+        native: nativeSum(),
+      },
       made: new Date().toISOString(),
       files: sizesOf(folder, [BINDING, ...LIBRARIES.map((file) => join('lib', file))]),
     };
@@ -167,6 +172,16 @@ export async function install(system: System, options: InstallOptions, progress:
   } finally {
     await rm(folder, { recursive: true, force: true });
     await release();
+  }
+}
+
+/** Puts the files of an installation into another folder without copying them; the binding is made anew. */
+async function linkFiles(from: string, to: string): Promise<void> {
+  for (const entry of await readdir(from, { withFileTypes: true, recursive: true })) {
+    const path = join(relative(from, entry.parentPath), entry.name);
+    if (entry.isDirectory()) await mkdir(join(to, path), { recursive: true });
+    else if (entry.isSymbolicLink()) await symlink(await readlink(join(from, path)), join(to, path));
+    else if (path !== BINDING && path !== MANIFEST) await link(join(from, path), join(to, path));
   }
 }
 
