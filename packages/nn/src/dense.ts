@@ -63,7 +63,11 @@ export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tens
   const { weight, bias } = params;
   const [inFeatures, outFeatures] = weight.shape as [number, number];
   const rows = x.size / inFeatures;
-  const asRows = (tensor: tf.Tensor, columns: number): tf.Tensor2D => tf.reshape(tensor, [rows, columns]);
+  // Matrices stay as they are: a reshape that changes nothing still goes through the engine.
+  const asRows = (tensor: tf.Tensor, columns: number): tf.Tensor2D =>
+    x.rank === 2 ? (tensor as tf.Tensor2D) : tf.reshape(tensor, [rows, columns]);
+  const asGiven = (tensor: tf.Tensor, shape: number[]): tf.Tensor =>
+    x.rank === 2 ? tensor : tf.reshape(tensor, shape);
   return differentiable(
     { x, weight, bias },
     (save) => {
@@ -73,7 +77,7 @@ export function linear(x: tf.Tensor, params: { weight: tf.Tensor; bias?: tf.Tens
     (dy, [savedX, savedWeight]) => {
       const dRows = asRows(dy, outFeatures);
       return {
-        x: () => tf.reshape(tf.matMul(dRows, savedWeight as tf.Tensor2D, false, true), x.shape),
+        x: () => asGiven(tf.matMul(dRows, savedWeight as tf.Tensor2D, false, true), x.shape),
         weight: () => tf.matMul(asRows(savedX!, inFeatures), dRows, true, false),
         bias: () => tf.sum(dRows, 0),
       };

@@ -1,6 +1,6 @@
-import type * as tf from '@tensorflow/tfjs-core';
-import { allFloat, type Registration } from '../backend/ops.ts';
-import { pendingStep, stepOf } from './relu-gradient.ts';
+import * as tf from '@tensorflow/tfjs-core';
+import { allFloat, type Ops, type Registration } from '../backend/ops.ts';
+import { pending, sourceOf } from '../backend/pending.ts';
 
 /** tfjs's kernels of one float tensor, and TensorFlow's operations that they are. */
 const UNARY: Readonly<Record<string, string>> = {
@@ -22,6 +22,11 @@ const BINARY: Readonly<Record<string, string>> = {
   ...{ Add: 'AddV2', Sub: 'Sub', RealDiv: 'RealDiv', Maximum: 'Maximum', Minimum: 'Minimum' },
   ...{ SquaredDifference: 'SquaredDifference', Pow: 'Pow' },
 };
+
+/** x where `tensor` is a step(x) that nobody has looked at, of the shape of `other`. */
+function stepOf(ops: Ops, tensor: tf.TensorInfo, other: tf.TensorInfo): number | undefined {
+  return tf.util.arraysEqual(tensor.shape, other.shape) ? sourceOf(ops, 'step', tensor)?.id : undefined;
+}
 
 type Two = { a: tf.TensorInfo; b: tf.TensorInfo };
 
@@ -74,7 +79,8 @@ export const elementwiseKernels: readonly Registration[] = [
         const x = call.inputs['x']!;
         const { alpha } = call.attrs as unknown as { alpha: number };
         if (x.dtype !== 'float32' || alpha !== 0) return stock(call);
-        return pendingStep(ops, x, (source) => {
+        const shared = { id: ops.share(ops.handle(x)), shape: x.shape };
+        return pending(ops, 'step', shared, x, (source) => {
           const signs = sign(source).id;
           const { id } = relu(signs);
           ops.delete(signs);
