@@ -1,6 +1,50 @@
+export { effectiveRank } from './activations/effective-rank.ts';
 export { rectifierOf } from './activations/kernels.ts';
+export {
+  type CriticalSparsityOptions,
+  calibrateThresholds,
+  criticalSparsity,
+  type Rule,
+  type RuleFor,
+  type Thresholds,
+  thinned,
+  thinOut,
+  topPSparsity,
+} from './activations/near-zero.ts';
+export {
+  activityPenalty,
+  type Penalty,
+  type WithActivityPenaltyOptions,
+  withActivityPenalty,
+} from './activations/penalty.ts';
 export { createProbe, type Probe, type ProbeOptions, probeActivations } from './activations/probe.ts';
 export type { ActivationReport, LayerActivity } from './activations/report.ts';
+export {
+  type ActivitySample,
+  type ActivityWatch,
+  type WatchActivityOptions,
+  watchActivity,
+} from './activations/watch.ts';
+export { type CostReportHtmlOptions, costReportHtml, formatCostReport } from './cost/format.ts';
+export {
+  type CostEntry,
+  type CostLine,
+  type CostReport,
+  type CostReportOptions,
+  costReport,
+  type Saving,
+  type Spent,
+  spentOf,
+  spentOfEvents,
+} from './cost/report.ts';
+export {
+  type Allocation,
+  type ChinchillaOptions,
+  chinchilla,
+  chinchillaLoss,
+  petaflopDays,
+  trainingFlops,
+} from './cost/scaling.ts';
 export { type Agreement, type AgreementOptions, agreement, type PairAgreement } from './difficulty/agreement.ts';
 export { costsOf, difficulty, type Scores } from './difficulty/difficulty.ts';
 export type { Amount } from './masks/amount.ts';
