@@ -1,5 +1,6 @@
 import type { Mnist } from '@frugal/datasets';
 import type { ExampleOptions, Io, Target } from '@frugal/example-support';
+import type { CostEntry } from '@frugal/sparsity-metrics';
 import type { Cost, Module, Started, Tree } from '@frugal/tensor';
 
 /** Options of the demo. */
@@ -20,6 +21,8 @@ export interface Story {
   readonly costs: Map<string, Cost>;
   /** What one chapter or another saved, in words, by its title. */
   readonly savings: Map<string, string>;
+  /** What answers cost with a means that saves something, and without it: for the report at the end. */
+  readonly ledger: CostEntry[];
   /** The network of the first chapter; the story frees its parameters at the end. */
   trained?: { readonly model: Module; readonly params: Tree };
 }

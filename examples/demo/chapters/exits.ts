@@ -11,8 +11,9 @@ import {
   withExits,
 } from '@frugal/early-exit';
 import { accuracyOf, lesson, recipeOf } from '@frugal/example-mnist';
-import { atLeast, atMost, percent } from '@frugal/example-support';
+import { atLeast, atMost, count, percent } from '@frugal/example-support';
 import { mlp } from '@frugal/nn';
+import { spentOf } from '@frugal/sparsity-metrics';
 import { createMeter, type Dataset, foldIn, formatFlops, key, type Labelled, type Staged } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Story } from '../story.ts';
@@ -74,8 +75,9 @@ export async function exitsChapter(story: Story): Promise<void> {
   const both = { backbone: trained.params, heads: [params] } as unknown as ExitParams<never>;
   const table = await recordExits(model, both, data.validation);
   const { thresholds } = calibrateAccuracy(scoreTable(table, maxProbability([1])), slack);
-  const { accuracy, early, flops } = await answer(model, both, data.test, thresholds[0]!);
-  const whole = await accuracyOf(trained.model, trained.params, data.test);
+  const [quickly, plainly] = [createMeter(io.energy), createMeter(io.energy)];
+  const { accuracy, early, flops } = await quickly.run(() => answer(model, both, data.test, thresholds[0]!));
+  const whole = await plainly.run(() => accuracyOf(trained.model, trained.params, data.test));
   tf.dispose(params as tf.TensorContainer);
 
   const saved = 1 - flops / table.costs.full;
@@ -83,6 +85,12 @@ export async function exitsChapter(story: Story): Promise<void> {
     `It lets ${percent(early)} of the test images go; the rest runs through the whole network: ${percent(accuracy)} right ` +
       `instead of ${percent(whole)}, ${formatFlops(flops)} an image instead of ${formatFlops(table.costs.full)}.`,
   );
+  story.ledger.push({
+    what: `${count(data.test.size)} answers`,
+    by: 'the exit',
+    spent: spentOf(quickly.read()),
+    instead: spentOf(plainly.read()),
+  });
   savings.set('the exit', `${percent(saved)} of the FLOPs of every answer from now on`);
   targets.push(atMost('accuracy lost to the exit', whole - accuracy, 0.005, percent));
   targets.push(atLeast('FLOPs saved by the exit', saved, 0.4, percent));
