@@ -6,9 +6,6 @@ import { packA, packB } from './pack';
 import { bytes, int, ptr, scratch, share } from './prelude';
 import { MR } from './tiles';
 
-/** Output channels that a pass sums up. */
-const DEPTH: i32 = 256;
-
 /** Packs filterᵀ, channels [p, p + kc): panels of 8 (or 4) window elements, run by run. */
 function packTransposed(g: usize, p: i32, kc: i32, to: usize): void {
   const r = int(g, 8), runs = int(g, 9), n = int(g, 7);
@@ -72,12 +69,12 @@ export function opConvInput(g: usize, chunk: i32, chunks: i32, thread: i32): voi
   const table = scratch(g, thread), edge = table + bytes(BLOCK), filter = table + ptr(g, 22), padded = table + ptr(g, 23);
   const a = table + ptr(g, 25), n = int(g, 7), pixels = int(g, 5) * int(g, 6);
   const b0 = share(int(g, 1), 1, chunk, chunks), b1 = share(int(g, 1), 1, chunk + 1, chunks);
-  const oneDepth = n <= DEPTH;
+  const depth = int(g, 27), oneDepth = n <= depth;
   if (oneDepth) packTransposed(g, 0, n, filter);
   for (let b = b0; b < b1; b++) {
     memory.fill(imageAt(g, padded, b, b), 0, paddedBytes(g));
-    for (let p = 0; p < n; p += DEPTH) {
-      const kc = min(DEPTH, n - p);
+    for (let p = 0; p < n; p += depth) {
+      const kc = min(depth, n - p);
       if (!oneDepth) packTransposed(g, p, kc, filter);
       for (let i = 0; i < pixels; i += BLOCK) {
         const rows = min(BLOCK, pixels - i), start = b * pixels + i;

@@ -8,12 +8,6 @@ import { packB } from './pack';
 import { bytes, float, get, int, ptr, scratch, share } from './prelude';
 import { MR } from './tiles';
 
-/** Depth that a pass of the tiles sums up, unless one run is longer; its filter panel stays in the first-level cache. */
-const DEPTH: i32 = 320;
-
-/** With more output channels it pays to pack the windows too: the tiles then follow one address instead of MR. */
-const PACKED_FROM: i32 = 9;
-
 /** Packs the whole filter into panels of 8 (or a last one of 4) columns. */
 function packFilter(g: usize, to: usize): void {
   const k = int(g, 8) * int(g, 9), n = int(g, 7);
@@ -27,17 +21,17 @@ function packFilter(g: usize, to: usize): void {
 /** `rows` windows at `table` times the packed filter, to c; ldc in bytes. */
 function windows(g: usize, table: usize, rows: i32, filter: usize, edge: usize, c: usize, ldc: usize): void {
   const r = int(g, 8), runs = int(g, 9), n = int(g, 7), k = r * runs;
-  const atOnce = max(1, DEPTH / r), packed = table + ptr(g, 26);
+  const atOnce = max(1, int(g, 27) / r), packed = table + ptr(g, 26), packs = int(g, 28) != 0;
   for (let q = 0; q < runs; q += atOnce) {
     const some = min(atOnce, runs - q), offsets = ptr(g, 10) + bytes(q), add = q > 0;
-    if (n >= PACKED_FROM) packWindows(table, rows, some, r, offsets, packed);
+    if (packs) packWindows(table, rows, some, r, offsets, packed);
     let panel = filter;
     for (let j = 0; j < n; j += 8) {
       const columns = min(8, n - j), width = columns > 4 ? 8 : 4;
       const b = panel + bytes(q * r * width);
       let to = c + bytes(j);
       panel += bytes(k * width);
-      if (n >= PACKED_FROM) {
+      if (packs) {
         panels(some * r, packed, b, width, to, ldc, rows, columns, add, edge);
         continue;
       }

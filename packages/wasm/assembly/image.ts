@@ -13,7 +13,7 @@ export const BLOCK: i32 = MR * 40;
  * runs' offsets (bytes, in the padded image), 11 stride down, 12 stride across, 13 padding above, 14 left, 15 padded height,
  * 16 padded width, 17 filter, 18 output (y or dy), 19 bias or 0, 20 activation, 21 its parameter,
  * 22 bytes in scratch before the packed filter, 23 before the padded images, 24 pooling, 25 before what an op needs further,
- * 26 before the packed windows
+ * 26 before the packed windows, 27 depth that a pass of the tiles sums up (unless one run is longer), 28 whether windows are packed
  */
 // @ts-ignore: decorator
 @inline

@@ -1,10 +1,11 @@
-// Pooling gradients and depthwise convolutions: all channels of a pixel side by side, four at once.
-import { bytes, get, int, ptr, put, share } from './prelude';
+// Gradients of pooling, and depthwise convolutions: all channels of a pixel side by side, four at once.
+import { activateRow } from './math';
+import { bytes, float, get, int, madd, ptr, put, share } from './prelude';
 
 /*
  * Arguments: 0 image (x or dx), 1 batch, 2 height, 3 width, 4 channels, 5 output height, 6 output width, 7 output channels
  * per channel, 8 filter height, 9 width, 10 stride down, 11 across, 12 dilation down, 13 across, 14 padding above, 15 left,
- * 16 dy, 17 filter or dfilter or x, 18 y
+ * 16 dy (or y of a convolution), 17 filter or dfilter or x, 18 y; 19 bias or 0, 20 activation, 21 its parameter
  */
 /** The first position of a window that lies inside of the image, whose size is `limit` below. */
 // @ts-ignore: decorator
@@ -143,6 +144,85 @@ function addOuter(to: usize, x: usize, dy: usize, n: i32, m: i32): void {
       dy += 4;
     }
     x += 4;
+  }
+}
+
+/** y = act(depthwise(x, filter) + bias). Rows of outputs are shared out. */
+export function opDepthwise(g: usize, chunk: i32, chunks: i32, thread: i32): void {
+  const n = int(g, 4), m = int(g, 7), height = int(g, 5), width = int(g, 6), units = int(g, 1) * height;
+  const end = share(units, 1, chunk + 1, chunks), first = share(units, 1, chunk, chunks);
+  let to = ptr(g, 16) + <usize>(first * width) * bytes(n * m);
+  for (let u = first; u < end; u++) {
+    const b = u / height, top = (u % height) * int(g, 10) - int(g, 14), row = to;
+    const y0 = firstTap(top, int(g, 12)), y1 = lastTap(top, int(g, 12), int(g, 8), int(g, 2));
+    for (let x = 0; x < width; x++) {
+      const left = x * int(g, 11) - int(g, 15);
+      const x0 = firstTap(left, int(g, 13)), x1 = lastTap(left, int(g, 13), int(g, 9), int(g, 3));
+      const from = pixelAt(g, ptr(g, 0), b, top + y0 * int(g, 12), left + x0 * int(g, 13));
+      const filter = ptr(g, 17) + bytes((y0 * int(g, 9) + x0) * n * m);
+      if (m == 1 && n >= 4) windowOf1(g, from, filter, y1 - y0, x1 - x0, n, to);
+      else windowOfMore(g, from, filter, y1 - y0, x1 - x0, n, m, to);
+      to += bytes(n * m);
+    }
+    if (int(g, 20)) activateRow(row, row, width * n * m, int(g, 20), float(g, 21));
+  }
+}
+
+/** to[c·m + q] = bias[c·m + q] + Σ x[c] · filter[c·m + q] over rows × columns of a window. */
+function windowOfMore(g: usize, x: usize, filter: usize, rows: i32, columns: i32, n: i32, m: i32, to: usize): void {
+  const across = bytes(n * int(g, 13)), down = bytes(n * int(g, 3) * int(g, 12)), step = bytes(n * m);
+  if (ptr(g, 19)) memory.copy(to, ptr(g, 19), step);
+  else memory.fill(to, 0, step);
+  for (let y = 0; y < rows; y++) {
+    for (let k = 0; k < columns; k++) {
+      addOuter(to, x + <usize>y * down + <usize>k * across, filter + <usize>(y * int(g, 9) + k) * step, n, m);
+    }
+  }
+}
+
+/** The same for one output channel per channel: 16 at once, so that sums do not wait for each other, then 4. */
+function windowOf1(g: usize, x: usize, filter: usize, rows: i32, columns: i32, n: i32, to: usize): void {
+  const pixel = bytes(n), across = pixel * int(g, 13), down = pixel * int(g, 3) * int(g, 12), line = pixel * int(g, 9);
+  const bias = ptr(g, 19);
+  let c = 0;
+  for (; c + 16 <= n; c += 16) {
+    const at = bytes(c);
+    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+    if (bias) {
+      s0 = v128.load(bias + at);
+      s1 = v128.load(bias + at, 16);
+      s2 = v128.load(bias + at, 32);
+      s3 = v128.load(bias + at, 48);
+    }
+    for (let y = 0; y < rows; y++) {
+      let p = x + at + <usize>y * down, w = filter + at + <usize>y * line;
+      for (let k = columns; k > 0; k--) {
+        s0 = madd(v128.load(p), v128.load(w), s0);
+        s1 = madd(v128.load(p, 16), v128.load(w, 16), s1);
+        s2 = madd(v128.load(p, 32), v128.load(w, 32), s2);
+        s3 = madd(v128.load(p, 48), v128.load(w, 48), s3);
+        p += across;
+        w += pixel;
+      }
+    }
+    v128.store(to + at, s0);
+    v128.store(to + at, s1, 16);
+    v128.store(to + at, s2, 32);
+    v128.store(to + at, s3, 48);
+  }
+  for (; c < n; c += 4) {
+    // The last four overlap the ones before.
+    const at = bytes(min(c, n - 4));
+    let sum = bias ? v128.load(bias + at) : f32x4.splat(0);
+    for (let y = 0; y < rows; y++) {
+      let p = x + at + <usize>y * down, w = filter + at + <usize>y * line;
+      for (let k = columns; k > 0; k--) {
+        sum = madd(v128.load(p), v128.load(w), sum);
+        p += across;
+        w += pixel;
+      }
+    }
+    v128.store(to + at, sum);
   }
 }
 

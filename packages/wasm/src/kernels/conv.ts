@@ -39,7 +39,8 @@ function isEmpty(info: Conv2DInfo): boolean {
   return info.batchSize * info.inChannels * info.outChannels * info.outHeight * info.outWidth * info.inHeight === 0;
 }
 
-interface Epilogue {
+/** What follows a convolution on its output. */
+export interface Epilogue {
   readonly bias?: tf.TensorInfo | undefined;
   readonly activation?: number;
   readonly activationParameter?: number;
@@ -76,15 +77,21 @@ function convolve(runtime: Runtime, info: Conv2DInfo, call: Convolution): void {
     ...call,
     activationParameter: bits(call.activationParameter ?? 0),
     packed: panels(depthOf(info), info.outChannels),
-    windows: packedWindows(info),
+    ...passOf(info),
   });
   runtime.run(Op.Conv, args, runtime.chunks(work(info), Math.ceil(pixelsOf(info) / 24)));
 }
 
-/** Floats of a block of packed windows, as deep as a pass of assembly/conv.ts; few output channels need none. */
-function packedWindows(info: Conv2DInfo): number {
+/** Depth that a pass sums up: its filter panel stays in the first-level cache. */
+const DEPTH = 320;
+
+/** With more output channels it pays to pack the windows too: the tiles then follow one address instead of one per row. */
+const UNPACKED_CHANNELS = 8;
+
+/** How a pass forward goes: its depth, and the floats of a block of packed windows. */
+function passOf(info: Conv2DInfo): Pick<ConvCall, 'depth' | 'windows'> {
   const { length } = windowRuns(info, paddedSize(info));
-  return info.outChannels < 9 ? 0 : BLOCK * Math.max(320, length);
+  return { depth: DEPTH, windows: info.outChannels <= UNPACKED_CHANNELS ? 0 : BLOCK * Math.max(DEPTH, length) };
 }
 
 function depthOf(info: Conv2DInfo): number {
@@ -163,6 +170,9 @@ function turnFilter(
   return address;
 }
 
+/** Output channels that a pass of the input's gradient sums up. */
+const INPUT_DEPTH = 256;
+
 /** dx: a convolution with the turned filter, or dy · filterᵀ added up at the windows. */
 export function conv2DInputGradient(
   runtime: Runtime,
@@ -182,18 +192,18 @@ export function conv2DInputGradient(
     convolve(runtime, around, { image: output, filter: turnFilter(runtime, weights, info), output: image });
     return out;
   }
-  const depth = Math.min(info.outChannels, 256);
+  const depth = Math.min(info.outChannels, INPUT_DEPTH);
   const { length, offsets } = windowRuns(info, paddedSize(info));
   const args = convArguments(runtime, info, {
     ...{ image, filter: weights, output, images: 1 },
-    ...{ packed: panels(depth, length) * offsets.length, more: 246 * depth },
+    ...{ packed: panels(depth, length) * offsets.length, more: (BLOCK + 6) * depth, depth },
   });
   runtime.run(Op.ConvInput, args, runtime.chunks(work(info), info.batchSize));
   return out;
 }
 
 /** A bias of one number per output channel; others are the stock kernel's. */
-function isPerChannel(bias: tf.TensorInfo | undefined, channels: number): boolean {
+export function isPerChannel(bias: tf.TensorInfo | undefined, channels: number): boolean {
   return bias === undefined || (tf.util.sizeFromShape(bias.shape) === channels && bias.shape.at(-1) === channels);
 }
 
@@ -273,7 +283,7 @@ function convReluPool(
   const args = convArguments(runtime, info, {
     ...{ ...call, images: 1 },
     ...{ packed: panels(depthOf(info), info.outChannels) },
-    windows: packedWindows(info),
+    ...passOf(info),
     ...{ more: (Math.max(pool * info.outWidth, BLOCK) + 6) * info.outChannels, moreAfterImages: true },
   });
   runtime.run(Op.ConvPool, args, runtime.chunks(work(info), shape[0]! * shape[1]!));

@@ -83,7 +83,9 @@ export interface ConvCall {
   readonly pool?: number;
   /** Floats of the packed filter (or panel) per thread. */
   readonly packed: number;
-  /** Floats of the packed windows per thread. */
+  /** Depth that a pass of the tiles sums up, unless one run is longer. */
+  readonly depth?: number;
+  /** Floats of the packed windows per thread; 0 or absent: they are read where they lie. */
   readonly windows?: number;
   /** Padded images that a thread holds at once; by default what a block of windows touches. */
   readonly images?: number;
@@ -114,6 +116,6 @@ export function convArguments(runtime: Runtime, info: Conv2DInfo, call: ConvCall
     ...[info.strideHeight, info.strideWidth, info.padInfo.top, info.padInfo.left, padded.height, padded.width],
     ...[call.filter, call.output, call.bias ?? 0, call.activation ?? 0, call.activationParameter ?? 0],
     ...[BEFORE_FILTER, beforeImages, call.pool ?? 1, call.moreAfterImages ? imageBytes : beforeMore],
-    beforeWindows,
+    ...[beforeWindows, call.depth ?? 0, windowBytes === 0 ? 0 : 1],
   ];
 }

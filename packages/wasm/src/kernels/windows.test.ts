@@ -10,7 +10,12 @@ const windowSize = fc.integer({ min: 1, max: 4 });
 const stride = fc.integer({ min: 1, max: 3 });
 const shapes = fc
   .record({
-    ...{ batch: fc.integer({ min: 1, max: 4 }), height: size, width: size, channels: fc.constantFrom(1, 3, 4, 6, 9) },
+    ...{
+      batch: fc.integer({ min: 1, max: 4 }),
+      height: size,
+      width: size,
+      channels: fc.constantFrom(1, 3, 4, 6, 9, 18),
+    },
     ...{ kh: windowSize, kw: windowSize, down: stride, across: stride, multiplier: fc.constantFrom(1, 1, 2) },
     pad: fc.constantFrom<'same' | 'valid'>('same', 'valid'),
   })
@@ -134,6 +139,19 @@ describe.each(variants)('windows, relaxed: $relaxed, threads: $threads', (option
     return runKernel('DepthwiseConv2dNativeBackpropFilter', { x, dy }, { ...attrs, filterShape: shape });
   };
 
+  it('depthwise convolution forward, dilated, with bias and activation', () =>
+    everywhere(
+      (s) => {
+        const shape: [number, number, number, number] = [s.kh, s.kw, s.channels, s.multiplier];
+        const filter = tf.tensor4d(numbers(tf.util.sizeFromShape(shape), 3), shape);
+        const plain = tf.depthwiseConv2d(image(s), filter, s.down, s.pad);
+        const dilated = { x: image(s), filter, strides: 1, dilations: s.across, pad: s.pad };
+        const bias = tf.tensor1d(numbers(s.channels * s.multiplier, 4));
+        const fused = tf.fused.depthwiseConv2d({ ...dilated, bias, activation: 'relu' });
+        return tf.concat([plain, fused].map((t) => tf.reshape(t, [-1])));
+      },
+      (s) => s.pad === 'same' || Math.min(s.height, s.width) > 3 * (Math.max(s.kh, s.kw) - 1),
+    ));
   it('depthwise convolution, the input', () => everywhere((s) => depthwise(s, 'x')));
   it('depthwise convolution, the filter', () => everywhere((s) => depthwise(s, 'w')));
 });

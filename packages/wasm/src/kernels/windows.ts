@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { Op } from '../generated/ops.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { bits, type Runtime } from '../runtime/runtime.ts';
+import { type Epilogue, isPerChannel } from './conv.ts';
 import { type Conv2DInfo, type ConvAttrs, conv2DInfo } from './geometry.ts';
+import { ACTIVATION } from './matmul.ts';
 import { allFloat, type KernelCall, over, type Registration } from './over.ts';
 
 interface PoolAttrs {
@@ -59,7 +61,45 @@ function run(runtime: Runtime, op: number, info: Conv2DInfo, addresses: Addresse
   runtime.run(op, windowArguments(info, addresses), runtime.chunks(work(info), units));
 }
 
-/** Max-pooling, the gradients of pooling and of depthwise convolutions. */
+/** tfjs calls these with `dilations` null where there are none. */
+function attrsOf(call: KernelCall): ConvAttrs {
+  const attrs = call.attrs as unknown as ConvAttrs;
+  return { ...attrs, dilations: attrs.dilations ?? 1 };
+}
+
+/**
+ * Where ours is the faster one, or the only right one: tfjs's is wrong with 'same' padding where the stride passes the filter.
+ * Few channels, or several outputs for each, are XNNPACK's.
+ */
+function isOurs({
+  inChannels,
+  outChannels,
+  strideHeight,
+  strideWidth,
+  filterHeight,
+  filterWidth,
+}: Conv2DInfo): boolean {
+  return (inChannels >= 16 && inChannels === outChannels) || strideHeight > filterHeight || strideWidth > filterWidth;
+}
+
+/** y = act(depthwise(x, filter) + bias). */
+function depthwise(
+  runtime: Runtime,
+  x: tf.TensorInfo,
+  filter: tf.TensorInfo,
+  info: Conv2DInfo,
+  { bias, activation = 0, activationParameter = 0 }: Epilogue = {},
+): tf.TensorInfo {
+  const out = runtime.output(info.outShape);
+  if (work(info) === 0) return out;
+  const [image, other, y] = [x, filter, out].map((t) => runtime.address(t)) as [number, number, number];
+  const end = [bias === undefined ? 0 : runtime.address(bias), activation, bits(activationParameter)];
+  const args = [...windowArguments(info, { image, dy: y, other }), ...end];
+  runtime.run(Op.Depthwise, args, runtime.chunks(work(info), info.batchSize * info.outHeight));
+  return out;
+}
+
+/** Max-pooling, depthwise convolutions, the gradients of both and of average pooling. */
 export const windowKernels: readonly Registration[] = [
   over('MaxPoolGrad', (runtime, stock) => (call) => {
     const { dy, input, output } = call.inputs as Record<string, tf.TensorInfo>;
@@ -93,6 +133,22 @@ export const windowKernels: readonly Registration[] = [
     const out = runtime.output(input!.shape);
     run(runtime, Op.AvgPoolGrad, info, { image: runtime.address(out), dy: runtime.address(dy!) }, info.batchSize);
     return out;
+  }),
+  over('DepthwiseConv2dNative', (runtime, stock) => (call) => {
+    const { x, filter } = call.inputs as { x: tf.TensorInfo; filter: tf.TensorInfo };
+    if (!allFloat(x, filter)) return stock(call);
+    const info = conv2DInfo(x.shape, filter.shape, attrsOf(call), true);
+    return isOurs(info) ? depthwise(runtime, x, filter, info) : stock(call);
+  }),
+  over('FusedDepthwiseConv2D', (runtime, stock) => (call) => {
+    const { x, filter, bias, preluActivationWeights: prelu } = call.inputs as Record<string, tf.TensorInfo | undefined>;
+    const attrs = call.attrs as unknown as ConvAttrs & { activation?: string; leakyreluAlpha?: number };
+    const activation = ACTIVATION[attrs.activation ?? 'linear'];
+    if (activation === undefined || prelu !== undefined || !allFloat(x, filter, bias)) return stock(call);
+    const info = conv2DInfo(x!.shape, filter!.shape, attrsOf(call), true);
+    if (!isOurs(info) || !isPerChannel(bias, info.outChannels)) return stock(call);
+    const activationParameter = attrs.leakyreluAlpha ?? 0.2;
+    return depthwise(runtime, x!, filter!, info, { bias, activation, activationParameter });
   }),
   over('DepthwiseConv2dNativeBackpropInput', (runtime, stock) => (call) => {
     const { dy, filter } = call.inputs as Record<string, tf.TensorInfo>;
