@@ -22,6 +22,8 @@ export interface ExitLossOptions {
   readonly distill?: number;
   /** Default 2. */
   readonly temperature?: number;
+  /** Averages the gradients of the exits in the backbone instead of adding them up; goes with boosted heads. Default false. */
+  readonly rescaled?: boolean;
 }
 
 /** −Σ q log softmax(z / T), [B], the mean over the tokens of a sequence; the gradient into q is stopped. */
@@ -43,7 +45,7 @@ export function exitLoss<P extends Tree>(
   loss: (logits: tf.Tensor, y: tf.Tensor) => tf.Tensor1D,
   options: ExitLossOptions = {},
 ): LossFunction<ExitParams<P> & Tree, Labelled> {
-  const { regime = 'joint', distill = 0, temperature = 2 } = options;
+  const { regime = 'joint', distill = 0, temperature = 2, rescaled = false } = options;
   const weights = options.weights ?? Array.from({ length: model.exitCount }, () => 1);
   if (weights.length !== model.exitCount) {
     throw new FrugalError(
@@ -55,7 +57,7 @@ export function exitLoss<P extends Tree>(
   const taught = regime === 'disjoint' ? model.exitCount - 1 : model.exitCount;
   return (params, { x, y }, ctx) =>
     tf.tidy(() => {
-      const outputs = model.outputs(params, x, { ctx, detached: regime === 'disjoint' });
+      const outputs = model.outputs(params, x, { ctx, detached: regime === 'disjoint', rescaled });
       const terms = outputs.slice(0, taught).map((logits, exit): tf.Tensor => {
         const own = loss(logits, y);
         const early = exit < model.exitCount - 1;

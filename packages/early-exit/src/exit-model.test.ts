@@ -1,10 +1,10 @@
 import { dense, mlp } from '@frugal/nn';
-import { key, treeDispose, treeEntries, valueAndGrad } from '@frugal/tensor';
+import { jvp, key, treeDispose, treeEntries, valueAndGrad } from '@frugal/tensor';
 import { describeEachBackend, expectClose, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { examples, smallModel } from './fixture.ts';
-import { exitLoss, plainHead, withExits } from './index.ts';
+import { exitLoss, pickExits, plainHead, stopGradient, withExits } from './index.ts';
 
 const squared = (logits: tf.Tensor, y: tf.Tensor): tf.Tensor1D => tf.sum(tf.squaredDifference(logits, y), 1);
 
@@ -43,6 +43,18 @@ describeEachBackend('withExits', () => {
     });
   });
 
+  it('does without exits that nobody needs', async () => {
+    const model = smallModel();
+    const params = model.init(key(1));
+    const some = pickExits(model, params, [0, 1]);
+    expect(some.model.points).toEqual([0, 1, 4]);
+    expect(some.params.heads).toEqual(params.heads.slice(0, 2));
+    // The second head looks at the first.
+    expect(() => pickExits(model, params, [1])).toThrow(/got \[1\]/);
+    expect(() => pickExits(model, params, [3])).toThrow(/below 3/);
+    treeDispose(params);
+  });
+
   it('refuses points that fall or lie outside', () => {
     const exit = (at: number) => ({ at, head: plainHead(dense(6, 3)) });
     const backbone = mlp([6, 4, 3]);
@@ -79,6 +91,44 @@ describeEachBackend('exitLoss', () => {
         expect(backbone[path]! > 0, `backbone: ${path}`).toBe(!head);
         expect(disjoint[path]! > 0, `disjoint: ${path}`).toBe(head);
       }
+    });
+  });
+
+  it('averages over the exits behind a layer where gradients are rescaled', async () => {
+    await expectNoLeak(async () => {
+      // Layers without a bend, exits that are the layer itself: the gradient at layer i is a sum over the exits behind it.
+      const backbone = mlp([2, 2, 2, 2], { activation: 'linear' });
+      const own = () => plainHead({ init: () => ({}), apply: (_: object, h: tf.Tensor) => h.clone() });
+      const model = withExits(backbone, [
+        { at: 1, head: own() },
+        { at: 2, head: own() },
+      ]);
+      const params = model.init(key(1));
+      const batch = { x: tf.ones([1, 2]), y: tf.zeros([1, 2]) };
+      const sum = (logits: tf.Tensor): tf.Tensor1D => tf.sum(logits, 1);
+      const of = (options: object, weights: number[]) => {
+        const loss = exitLoss(model, sum, { ...options, weights });
+        const [value, grads] = valueAndGrad((p: typeof params) => tf.mean(loss(p, batch, { train: true })))(params);
+        value.dispose();
+        return grads.backbone as unknown as readonly { weight: tf.Tensor }[];
+      };
+      const scaled = of({ rescaled: true }, [1, 1, 1]);
+      const plain = of({}, [1, 1, 1]);
+      for (const [layer, behind] of [3, 2, 1].entries()) {
+        const mean = tf.div(plain[layer]!.weight, behind);
+        await expectClose(scaled[layer]!.weight, mean, 1e-6);
+        mean.dispose();
+      }
+      treeDispose([params, batch, scaled, plain]);
+    });
+  });
+
+  it('stops tangents of forward mode, too', async () => {
+    await expectNoLeak(async () => {
+      const [x, dx] = [tf.tensor1d([1, 2]), tf.tensor1d([3, 4])];
+      const [y, dy] = jvp((a: tf.Tensor) => tf.add(tf.mul(a, 2), stopGradient(tf.square(a))), [x], [dx]);
+      await expectClose(dy as tf.Tensor, [6, 8], 0);
+      treeDispose([x, dx, y, dy] as tf.Tensor[]);
     });
   });
 

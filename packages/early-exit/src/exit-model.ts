@@ -1,7 +1,7 @@
 import { type Context, FrugalError, foldIn, type Module, type Staged, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ExitHead } from './heads.ts';
-import { stopGradient } from './stop-gradient.ts';
+import { scaleGradient, stopGradient } from './stop-gradient.ts';
 
 /** Where a head stands: point 0 is the input itself, point i the output of the backbone's stage i − 1. */
 export interface ExitSpec {
@@ -33,6 +33,11 @@ export interface OutputsOptions {
   readonly ctx?: Context;
   /** Keeps the heads' gradients out of the backbone: heads on a frozen model. Default false. */
   readonly detached?: boolean;
+  /**
+   * The backbone gets the mean of the gradients of all exits behind a layer instead of their sum (BoostNet, arXiv
+   * 2211.16726); the heads' own gradients stay whole. Default false.
+   */
+  readonly rescaled?: boolean;
 }
 
 /**
@@ -84,14 +89,18 @@ export function withExits<P extends Tree>(backbone: Staged<P>, exits: readonly E
       heads: exits.map(({ head }, i) => head.init(foldIn(key, i + 1))),
     }),
     apply: (params, x, ctx) => backbone.apply(params.backbone, x, ctx),
-    outputs: (params, x, { ctx, detached = false } = {}) =>
+    outputs: (params, x, { ctx, detached = false, rescaled = false } = {}) =>
       tf.tidy(() => {
         const logits: tf.Tensor[] = [];
         let h = x;
         for (let exit = 0; exit <= last; exit++) {
           h = segment(params, exit, h, ctx);
-          const seen = detached && exit < last ? stopGradient(h) : h;
+          // The gradient at h: one of `behind` parts from its own head, the others from what comes after.
+          const behind = last + 1 - exit;
+          const shown = rescaled && behind > 1 ? scaleGradient(h, 1 / behind) : h;
+          const seen = detached && exit < last ? stopGradient(h) : shown;
           logits.push(answer(params, exit, seen, logits.at(-1), ctx));
+          if (rescaled && behind > 1) h = scaleGradient(h, (behind - 1) / behind);
         }
         return logits;
       }),

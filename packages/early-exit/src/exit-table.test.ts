@@ -65,8 +65,11 @@ describeEachBackend('recordExits', () => {
     await expectNoLeak(async () => {
       const model = smallModel();
       const params = model.init(key(4));
-      const reports = headReports(await recordExits(model, params, batches));
+      const table = await recordExits(model, params, batches);
+      const reports = headReports(table, margin([0.5, 0.4, 0.3]));
       expect(reports).toHaveLength(4);
+      expect(reports.reduce((sum, { leaving }) => sum + leaving!, 0)).toBeCloseTo(1, 6);
+      expect(headReports(table)[0]!.leaving).toBeUndefined();
       for (const { accuracy, ece, auroc, cost } of reports) {
         for (const share of [accuracy, ece, auroc]) expect(share >= 0 && share <= 1).toBe(true);
         expect(cost).toBeGreaterThan(0);

@@ -21,6 +21,14 @@ export {
   scoreTable,
 } from './exit-table.ts';
 export { type ExitTimesOptions, exitTimes } from './exit-times.ts';
+export {
+  type Gallery,
+  type GalleryImages,
+  type GalleryItem,
+  gallerySvg,
+  galleryText,
+  pickGallery,
+} from './gallery.ts';
 export { boostedHead, cascadedHead, type ExitHead, plainHead } from './heads.ts';
 export {
   arithmeticEnsemble,
@@ -45,7 +53,7 @@ export {
 export { auroc, calibrationError, exitCurve, type HeadReport, headReports } from './report.ts';
 export { type RiskCalibration, type RiskOptions, riskControl, upperBound } from './risk-control.ts';
 export { type ExitRun, type RunExitsOptions, runExits } from './run-exits.ts';
-export { stopGradient } from './stop-gradient.ts';
+export { scaleGradient, stopGradient } from './stop-gradient.ts';
 export type { CacheTools } from './tokens/cached-model.ts';
 export { type DecodeEarlyOptions, decodeEarly, type EarlyToken } from './tokens/decode-early.ts';
 export {

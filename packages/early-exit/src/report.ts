@@ -1,6 +1,14 @@
 import { calibrateBudget } from './calibrate.ts';
-import { type ExitTable, type Outcome, oracle, type ScoredTable, scoreTable } from './exit-table.ts';
-import { maxProbability, topProbability } from './policies/index.ts';
+import {
+  type ExitTable,
+  exitsOf,
+  type Outcome,
+  oracle,
+  outcomeOf,
+  type ScoredTable,
+  scoreTable,
+} from './exit-table.ts';
+import { type ExitPolicy, maxProbability, topProbability } from './policies/index.ts';
 
 /** How good one exit is by itself, over all examples. */
 export interface HeadReport {
@@ -11,6 +19,8 @@ export interface HeadReport {
   readonly auroc: number;
   /** FLOPs of an example that leaves here. */
   readonly cost: number;
+  /** Share of the examples that leave here under the given policy; undefined without one. */
+  readonly leaving: number | undefined;
 }
 
 /** Expected calibration error: Σ over bins of (share of the bin) · |accuracy − mean confidence|. */
@@ -48,8 +58,14 @@ export function auroc(scores: Float32Array, correct: Uint8Array): number {
   return right * wrong === 0 ? Number.NaN : (ranksOfRight - (right * (right + 1)) / 2) / (right * wrong);
 }
 
-/** Every exit by itself, the end last. */
-export function headReports(table: ExitTable): HeadReport[] {
+/**
+ * Every exit by itself, the end last.
+ *
+ * @param policy Says who would leave where; without it that stays out.
+ */
+export function headReports(table: ExitTable, policy?: ExitPolicy): HeadReport[] {
+  const scored = policy && scoreTable(table, policy);
+  const shares = scored && outcomeOf(scored, exitsOf(scored, policy!.thresholds)).shares;
   const { correct } = scoreTable(table, maxProbability(table.logits.slice(1).map(() => 1)));
   return table.logits.map((logits, exit) => {
     const confidence = Float32Array.from({ length: table.size }, (_, i) =>
@@ -61,6 +77,7 @@ export function headReports(table: ExitTable): HeadReport[] {
       ece: calibrationError(confidence, right),
       auroc: auroc(confidence, right),
       cost: table.costs.cumulative[exit]!,
+      leaving: shares?.[exit],
     };
   });
 }

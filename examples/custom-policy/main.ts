@@ -1,0 +1,4 @@
+import { main } from '@frugal/example-support/node';
+import { runCustomPolicy } from './run.ts';
+
+await main(runCustomPolicy, {});
