@@ -1,5 +1,6 @@
 // Networks that a script in runs/ has trained once: 16-bit floats, committed, so that a benchmark need not train.
-import { statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExitModel, ExitParams } from '@frugal/early-exit';
 import { key, type Module, type Tree, treeRestore } from '@frugal/tensor';
@@ -10,6 +11,7 @@ const pathOf = (name: string): string => fileURLToPath(new URL(`../checkpoints/$
 
 /** Writes a tree as 16-bit floats and returns the size of the file in megabytes. */
 export async function writeCheckpoint(name: string, tree: Tree): Promise<number> {
+  mkdirSync(dirname(pathOf(name)), { recursive: true });
   await saveSafetensors(pathOf(name), tree, { dtypes: 'F16' });
   return statSync(pathOf(name)).size / 1e6;
 }
