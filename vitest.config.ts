@@ -33,13 +33,19 @@ export default defineConfig({
     globalSetup: fileURLToPath(new URL('packages/wasm/scripts/build.mjs', import.meta.url)),
     projects: [
       suite('core', ['packages/*/src/**/*.test.ts', '!packages/webgpu/**'], 30_000),
-      suite('cross', ['tests/*/**/*.test.ts', '!tests/tarballs/**', '!tests/examples/**', '!tests/webgpu/**'], 180_000),
+      suite(
+        'cross',
+        ['tests/*/**/*.test.ts', '!tests/tarballs/**', '!tests/examples/**', '!tests/{webgpu,browser,lab}/**'],
+        180_000,
+      ),
       on('webgpu', [
         'packages/webgpu/src/**/*.test.ts',
         'packages/tensor/src/kernels/{gelu,layer-norm,rows,softmax-cross-entropy,steps}.test.ts',
         'packages/tensor/src/random/samplers.test.ts',
         'tests/webgpu/**/*.test.ts',
+        'tests/conformance/**/*.test.ts',
       ]),
+      suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
       suite('tarballs', ['tests/tarballs/**/*.test.ts'], 120_000),
       suite('examples', ['tests/examples/**/*.test.ts'], 120_000),
     ],

@@ -13,6 +13,7 @@ const suites = [
   { project: 'core', budget: 240 },
   { project: 'cross', budget: 180 },
   { project: 'webgpu', budget: 180 },
+  { project: 'browser', budget: 120 },
   { project: 'tarballs', budget: 90 },
   { project: 'examples', budget: 90 },
 ];

@@ -18,6 +18,7 @@ const members = [
   'submitQueue',
   'incRef',
   'refCount',
+  'disposeData',
 ] as const;
 
 describeEachBackend('passes of our own', () => {

@@ -19,6 +19,7 @@ export interface Internals {
   submitQueue(): void;
   incRef(id: object): void;
   refCount(id: object): number;
+  disposeData(id: object): boolean;
 }
 
 /** A number of the uniform block and its type in WGSL. */

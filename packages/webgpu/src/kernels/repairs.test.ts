@@ -76,6 +76,21 @@ describeEachBackend('repaired kernels', () => {
     },
   );
 
+  it('transposes integers and booleans', async () => {
+    await expectNoLeak(async () => {
+      const x = tf.tensor3d([16777217, 2, 3, 4, 5, -6], [1, 2, 3], 'int32');
+      const flags = tf.tensor2d([1, 0, 0, 1, 1, 0], [3, 2], 'bool');
+      const [y, turned] = [tf.transpose(x, [2, 0, 1]), tf.transpose(flags)];
+      expect([y.shape, turned.shape]).toEqual([
+        [3, 1, 2],
+        [2, 3],
+      ]);
+      expect([...(await y.data())]).toEqual([16777217, 4, 2, 5, 3, -6]);
+      expect([...(await turned.data())]).toEqual([1, 0, 1, 0, 1, 0]);
+      tf.dispose([x, flags, y, turned]);
+    });
+  });
+
   it('sums, products and matrices over nothing are 0 and 1', async () => {
     await expectNoLeak(async () => {
       const results = tf.tidy(() => [

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { dispatch, type Internals } from './dispatch.ts';
 import { elementwise } from './elementwise.ts';
 import { over, type Registration } from './over.ts';
+import { integerTranspose, isStockTransposable, transpose } from './transpose.ts';
 
 /** Taylor's series where e^x − 1 would cancel. */
 const EXPM1 = `let t = x * (1.0 + x * (0.5 + x * (0.16666667 + x * (0.041666668 + x * (0.008333334 + x * (0.0013888889 + x * (0.0001984127 + x * 0.000024801588)))))));
@@ -19,6 +20,13 @@ function unary(name: string, code: string): Registration {
     return a.dtype === 'float32' ? elementwise(call.backend, name, { a }, code) : stock(call);
   });
 }
+
+/** The stock kernel shares the integers and calls them floats, on which other kernels (transposing ones, ours) rely in vain. */
+const castToFloat = over('Cast', (stock) => (call) => {
+  const a = call.inputs.x!;
+  if (call.attrs.dtype !== 'float32' || (a.dtype !== 'int32' && a.dtype !== 'bool')) return stock(call);
+  return elementwise(call.backend, `Cast ${a.dtype}`, { a }, 'result[i] = f32(x);');
+});
 
 /** Of a vector the stock kernel makes a vector of one number. */
 function argument(name: string): Registration {
@@ -86,15 +94,24 @@ const nearestGradient = over('ResizeNearestNeighborGrad', (stock) => (call) => {
   return result;
 });
 
-/** What a reduction over nothing gives; the stock kernels ask the device for a buffer of no size. */
-function overNothing(name: string, value: number): Registration {
+/**
+ * A reduction over nothing gives `nothing` (the stock kernels ask the device for a buffer of no size), and one of integers
+ * over other axes than the last ones works, too (the stock kernels transpose them by a program that does not compile).
+ */
+function reduction(name: string, nothing: number): Registration {
   return over(name, (stock) => (call) => {
-    const x = call.inputs['x']!;
-    if (tf.util.sizeFromShape(x.shape) > 0) return stock(call);
-    const axes = tf.util.parseAxisParam(call.attrs['axis'] as number | number[], x.shape);
-    const keep = call.attrs['keepDims'] === true;
-    const shape = x.shape.flatMap((size, axis) => (axes.includes(axis) ? (keep ? [1] : []) : [size]));
-    return filled(call.backend, shape, value);
+    const x = call.inputs.x!;
+    const { axis, keepDims } = call.attrs as { axis?: number | number[]; keepDims?: boolean };
+    const axes = tf.util.parseAxisParam(axis as number[], x.shape);
+    const kept = x.shape.flatMap((_, i) => (axes.includes(i) ? [] : [i]));
+    const shape = x.shape.flatMap((size, i) => (axes.includes(i) ? (keepDims === true ? [1] : []) : [size]));
+    if (tf.util.sizeFromShape(x.shape) === 0) return filled(call.backend, shape, nothing);
+    const inner = tf.backend_util.getInnerMostAxes(axes.length, x.shape.length);
+    if (isStockTransposable(x) || tf.util.arraysEqual(axes.toSorted(), inner)) return stock(call);
+    const turned = transpose(call.backend, x, [...kept, ...axes]);
+    const result = stock({ ...call, inputs: { x: turned }, attrs: { ...call.attrs, axis: inner } }) as tf.TensorInfo;
+    call.backend.disposeData(turned.dataId);
+    return { ...result, shape };
   });
 }
 
@@ -123,8 +140,12 @@ export const repairs: readonly Registration[] = [
   unary('Expm1', EXPM1),
   unary('Log1p', LOG1P),
   nearestGradient,
-  overNothing('Sum', 0),
-  overNothing('Prod', 1),
-  overNothing('Mean', Number.NaN),
+  reduction('Sum', 0),
+  reduction('Prod', 1),
+  reduction('Mean', Number.NaN),
+  reduction('Max', Number.NEGATIVE_INFINITY),
+  reduction('Min', Number.POSITIVE_INFINITY),
   emptyProduct,
+  integerTranspose,
+  castToFloat,
 ];

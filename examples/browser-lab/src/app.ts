@@ -1,0 +1,190 @@
+import { type Config, defaults, format, parse } from './config.ts';
+import { makeControls } from './controls.ts';
+import type { Lab } from './panel.ts';
+import { panels as makers } from './panels/index.ts';
+import type { Report, Tick } from './protocol.ts';
+import { WorkerClient } from './worker-client.ts';
+
+const byId = (id: string): HTMLElement => document.getElementById(id)!;
+const [backend, note, panelsRoot] = [byId('backend'), byId('note'), byId('panels')];
+
+let config = parse(location.hash);
+let state: 'running' | 'paused' | 'busy' = 'busy';
+let resumable = false;
+let client: WorkerClient | undefined;
+let last: Tick | undefined;
+let score: number | undefined;
+/** Bumped by every start, so that an old worker's last words are not heard. */
+let generation = 0;
+
+/** What was paused, by address: offered again after a reload. */
+const PAUSED = 'frugal-lab-paused';
+
+const lab: Lab = {
+  get config() {
+    return config;
+  },
+  ask: (question) => client?.ask(question) ?? Promise.reject(new Error('Nothing runs.')),
+  change,
+};
+const panels = makers.map((make) => make(lab));
+
+const controls = makeControls(byId('tasks'), byId('controls'), {
+  change,
+  toggle: () => (state === 'running' ? pause() : start(resumable)),
+  restart: () => start(false),
+  save: (kind) => void save(kind),
+  load: async (file) => start(false, new Uint8Array(await file.arrayBuffer())),
+  share: async () => {
+    await navigator.clipboard?.writeText(location.href).catch(() => undefined);
+    say(`The address says everything about this run: ${location.href}`);
+  },
+});
+
+function say(text: string): void {
+  note.textContent = text;
+}
+
+function set(next: typeof state): void {
+  state = next;
+  document.body.dataset.state = next;
+  controls.show(config, state, resumable);
+}
+
+function remember(): void {
+  history.replaceState(null, '', format(config));
+}
+
+function layOut(): void {
+  const shown = panels.filter(({ tasks }) => tasks === undefined || tasks.includes(config.task));
+  panelsRoot.replaceChildren(...shown.map(({ root }) => root));
+}
+
+function start(resume: boolean, weights?: Uint8Array): void {
+  client?.close();
+  const mine = ++generation;
+  [last, score, resumable] = [undefined, undefined, false];
+  localStorage.removeItem(PAUSED);
+  remember();
+  layOut();
+  for (const panel of panels) panel.reset?.();
+  set('busy');
+  backend.textContent = 'starting …';
+  client = new WorkerClient((report) => mine === generation && hear(report));
+  client.send({ type: 'start', home: document.baseURI, config, resume, ...(weights !== undefined && { weights }) });
+}
+
+function pause(): void {
+  set('busy');
+  client?.send({ type: 'pause' });
+}
+
+/** A rate acts within the run; everything else is another run. */
+function change(changed: Partial<Config>): void {
+  const next =
+    changed.task !== undefined && changed.task !== config.task
+      ? { ...defaults[changed.task], backend: config.backend }
+      : { ...config, ...changed };
+  const rateOnly = format({ ...next, rate: 1 }) === format({ ...config, rate: 1 });
+  config = next;
+  remember();
+  if (!rateOnly) {
+    start(false);
+    return;
+  }
+  client?.send({ type: 'rate', rate: config.rate });
+  controls.show(config, state, resumable);
+}
+
+function hear(report: Report): void {
+  switch (report.type) {
+    case 'backend':
+      backend.textContent = [report.name, report.threads].filter((part) => part !== '').join(', ');
+      backend.title = report.reason;
+      say(report.reason);
+      break;
+    case 'started':
+      for (const panel of panels) panel.reset?.(report.metric);
+      if (report.resumedAt > 0) say(`The run goes on at step ${report.resumedAt.toLocaleString('en')}.`);
+      set('running');
+      break;
+    case 'tick':
+      last = report.tick;
+      for (const panel of panels) panel.tick?.(report.tick);
+      break;
+    case 'evaluation':
+      score = report.value;
+      for (const panel of panels) panel.evaluation?.(report.step, report.value);
+      break;
+    case 'view':
+      for (const panel of panels) panel.view?.(report.view, report.layers);
+      break;
+    case 'paused':
+      resumable = true;
+      localStorage.setItem(PAUSED, format(config));
+      document.body.dataset.digest = report.digest;
+      document.body.dataset.step = String(report.step);
+      set('paused');
+      say(
+        `Paused after ${report.step.toLocaleString('en')} steps; it can go on after a reload, too. Weights: ${report.digest}.`,
+      );
+      break;
+    case 'note':
+      document.body.dataset.notes = `${document.body.dataset.notes ?? ''} ${report.message}`;
+      say(report.message);
+      break;
+    case 'failed':
+      set('paused');
+      say(`It does not work: ${report.message}`);
+  }
+}
+
+function download(name: string, content: BlobPart, type: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+async function save(kind: 'safetensors' | 'json'): Promise<void> {
+  try {
+    if (kind === 'json') {
+      const run = {
+        config,
+        step: last?.step,
+        flops: last?.flops,
+        wattHours: last?.wattHours,
+        score,
+        backend: backend.title,
+      };
+      return download('run.json', JSON.stringify(run, null, 2), 'application/json');
+    }
+    download(
+      'weights.safetensors',
+      await lab.ask<Uint8Array<ArrayBuffer>>({ what: 'export' }),
+      'application/octet-stream',
+    );
+  } catch (error) {
+    say((error as Error).message);
+  }
+}
+
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  for (const panel of panels) panel.repaint?.();
+});
+addEventListener('hashchange', () => {
+  config = parse(location.hash);
+  start(false);
+});
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`).catch(() => undefined);
+}
+
+if (localStorage.getItem(PAUSED) === format(config)) {
+  resumable = true;
+  layOut();
+  set('paused');
+  backend.textContent = 'paused';
+  say('This run was paused. Resume it, or start over.');
+} else start(false);

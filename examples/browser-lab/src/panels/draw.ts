@@ -1,0 +1,97 @@
+import { card, element, percent, short } from '../dom.ts';
+import type { MakePanel } from '../panel.ts';
+import type { Drawn } from '../protocol.ts';
+
+const SIDE = 280;
+
+/** The drawing as MNIST has it: 20 × 20 around its middle, in a frame of 28 × 28. */
+function pixelsOf(pad: HTMLCanvasElement): Uint8Array | undefined {
+  const { data } = pad.getContext('2d')!.getImageData(0, 0, SIDE, SIDE);
+  let [left, top, right, bottom] = [SIDE, SIDE, -1, -1];
+  let [sum, sumX, sumY] = [0, 0, 0];
+  for (let i = 0; i < SIDE * SIDE; i++) {
+    const value = data[4 * i]!;
+    if (value < 32) continue;
+    const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
+    [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+    [sum, sumX, sumY] = [sum + value, sumX + x * value, sumY + y * value];
+  }
+  if (right < 0) return undefined;
+  const scale = 20 / Math.max(right - left + 1, bottom - top + 1);
+  const small = new OffscreenCanvas(28, 28);
+  const pen = small.getContext('2d')!;
+  pen.fillRect(0, 0, 28, 28);
+  pen.imageSmoothingQuality = 'high';
+  pen.drawImage(pad, 14 - (sumX / sum) * scale, 14 - (sumY / sum) * scale, SIDE * scale, SIDE * scale);
+  const shrunk = pen.getImageData(0, 0, 28, 28).data;
+  return Uint8Array.from({ length: 784 }, (_, i) => shrunk[4 * i]!);
+}
+
+/** Draw a digit, and see what each exit says and costs. */
+export const drawPanel: MakePanel = (lab) => {
+  const pad = element('canvas', { class: 'pad', width: SIDE, height: SIDE, role: 'img', 'aria-label': 'Drawing area' });
+  const clear = element('button', { type: 'button' }, 'Clear');
+  const table = element('div', { 'aria-live': 'polite' }, element('p', { class: 'hint' }, 'Draw a digit.'));
+  const root = card('draw', 'Draw a digit', pad, element('div', { class: 'row' }, clear), table);
+  const pen = pad.getContext('2d', { willReadFrequently: true })!;
+  pen.fillRect(0, 0, SIDE, SIDE);
+  pen.lineCap = 'round';
+  pen.lineJoin = 'round';
+  pen.lineWidth = 24;
+  pen.strokeStyle = '#fff';
+  let busy = false;
+
+  function show({ exits, leaves }: Drawn): void {
+    const rows = exits.map(({ digit, sure, flops }, i) =>
+      element(
+        'tr',
+        { class: i === leaves ? 'leaves' : undefined },
+        element('th', { scope: 'row' }, ['pixels', 'layer 1', 'the end'][i]!),
+        element('td', {}, String(digit)),
+        element('td', {}, percent(sure)),
+        element('td', {}, short(flops)),
+      ),
+    );
+    const head = ['exit', 'says', 'sure', 'FLOPs'].map((name) => element('th', { scope: 'col' }, name));
+    table.replaceChildren(
+      element('table', {}, element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows)),
+      element('p', {}, `Answer: ${exits[leaves]!.digit}, for ${short(exits[leaves]!.flops)} FLOPs.`),
+    );
+  }
+
+  async function ask(): Promise<void> {
+    const pixels = pixelsOf(pad);
+    if (busy || pixels === undefined) return;
+    busy = true;
+    try {
+      show(await lab.ask<Drawn>({ what: 'digit', pixels, sure: 0.95 }));
+    } catch (error) {
+      table.replaceChildren(element('p', { class: 'hint' }, (error as Error).message));
+    } finally {
+      busy = false;
+    }
+  }
+
+  const place = (event: PointerEvent): [number, number] => {
+    const { left, top, width } = pad.getBoundingClientRect();
+    return [((event.clientX - left) * SIDE) / width, ((event.clientY - top) * SIDE) / width];
+  };
+  pad.addEventListener('pointerdown', (event) => {
+    pad.setPointerCapture(event.pointerId);
+    pen.beginPath();
+    pen.moveTo(...place(event));
+    pen.lineTo(...place(event));
+    pen.stroke();
+  });
+  pad.addEventListener('pointermove', (event) => {
+    if (event.buttons === 0) return;
+    pen.lineTo(...place(event));
+    pen.stroke();
+  });
+  pad.addEventListener('pointerup', () => void ask());
+  clear.addEventListener('click', () => {
+    pen.fillRect(0, 0, SIDE, SIDE);
+    table.replaceChildren(element('p', { class: 'hint' }, 'Draw a digit.'));
+  });
+  return { root, tasks: ['mnist'] };
+};

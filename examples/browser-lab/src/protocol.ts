@@ -1,0 +1,86 @@
+import type { Config } from './config.ts';
+
+/** What the page asks of the worker. */
+export type Order =
+  | { type: 'start'; home: string; config: Config; resume: boolean; weights?: Uint8Array }
+  | { type: 'pause' }
+  | { type: 'rate'; rate: number }
+  | { type: 'ask'; id: number; question: Question };
+
+export type Question =
+  | { what: 'export' }
+  | { what: 'cut'; share: number }
+  | { what: 'digit'; pixels: Uint8Array; sure: number }
+  | { what: 'probe' };
+
+/** How far a run is, several times a second. */
+export interface Tick {
+  readonly step: number;
+  readonly epoch: number;
+  /** Steps and their losses since the last tick. */
+  readonly steps: number[];
+  readonly losses: number[];
+  readonly flops: number;
+  readonly wattHours: number;
+  readonly examplesPerSecond: number;
+  readonly seconds: number;
+}
+
+/** A picture of what the network does; each task has its own. */
+export type View =
+  | { kind: 'plane'; side: number; classes: number; scores: Uint8Array; points: Float32Array; labels: Uint8Array }
+  | {
+      kind: 'digits';
+      pixels: Uint8Array;
+      answers: number[];
+      labels: number[];
+      exits: number[];
+      cost: number[];
+      full: number;
+    }
+  | { kind: 'words'; words: string[]; neurons: number[][]; chances: number[][]; says: string }
+  | { kind: 'text'; sample: string; line: string; surprise: number[] };
+
+export interface LayerZeros {
+  readonly name: string;
+  readonly zeros: number;
+  readonly dead: number;
+  readonly units: number;
+}
+
+export interface Cut {
+  readonly before: number;
+  readonly after: number;
+  readonly weights: number;
+  readonly left: number;
+  /** Counts of weights by magnitude, before and after. */
+  readonly edges: number[];
+  readonly counts: number[];
+  readonly kept: number[];
+}
+
+export interface Drawn {
+  /** What each exit says, the end last. */
+  readonly exits: { digit: number; sure: number; flops: number }[];
+  /** The exit that answers. */
+  readonly leaves: number;
+}
+
+export interface Advice {
+  readonly points: { rate: number; loss: number }[];
+  readonly suggestions: { rule: string; rate: number }[];
+  readonly rate: number | undefined;
+  readonly forwards: number;
+}
+
+/** What the worker tells. */
+export type Report =
+  | { type: 'backend'; name: string; reason: string; threads: string }
+  | { type: 'started'; resumedAt: number; parameters: number; metric: string }
+  | { type: 'tick'; tick: Tick }
+  | { type: 'evaluation'; step: number; value: number }
+  | { type: 'view'; view: View; layers: LayerZeros[] }
+  | { type: 'paused'; step: number; digest: string }
+  | { type: 'note'; message: string }
+  | { type: 'failed'; message: string }
+  | { type: 'answer'; id: number; answer: unknown; error?: string };

@@ -1,0 +1,97 @@
+import { createReadStream, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readMnist, readMobyDick } from '@frugal/datasets/node';
+import type { InlineConfig, Plugin } from 'vite';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const binaries = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
+
+/** Threads need an isolated page; scripts come from here only, and nothing is sent anywhere. */
+export const headers: Readonly<Record<string, string>> = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Content-Security-Policy': [
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval' blob:",
+    "worker-src 'self' blob:",
+    "style-src 'self'",
+    "img-src 'self' data: blob:",
+    "connect-src 'self' blob: data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+};
+
+/** Images that the page learns from and is tested on, and characters of the book: small enough for a phone. */
+const [LEARN, TEST, CHARACTERS] = [10_000, 2000, 300_000];
+
+function idx(bytes: Uint8Array, sizes: readonly number[]): Buffer {
+  const head = Buffer.alloc(4 + 4 * sizes.length);
+  head.set([0, 0, 8, sizes.length]);
+  for (const [i, size] of sizes.entries()) head.writeUInt32BE(size, 4 + 4 * i);
+  return Buffer.concat([head, bytes]);
+}
+
+async function data(): Promise<Record<string, Buffer | string>> {
+  const [{ train, test }, book] = await Promise.all([readMnist(), readMobyDick()]);
+  const begin = book.indexOf('Call me Ishmael');
+  return {
+    'data/learn-images': idx(train.x.subarray(0, LEARN * 784), [LEARN, 28, 28]),
+    'data/learn-labels': idx(train.y.subarray(0, LEARN), [LEARN]),
+    'data/test-images': idx(test.x.subarray(0, TEST * 784), [TEST, 28, 28]),
+    'data/test-labels': idx(test.y.subarray(0, TEST), [TEST]),
+    'data/book.txt': book.slice(begin, begin + CHARACTERS),
+  };
+}
+
+const wasmFiles = ['', '-simd', '-threaded-simd'].map((variant) => `tfjs-backend-wasm${variant}.wasm`);
+
+/** Serves the data and tfjs's binaries while developing, and puts them into the static folder. */
+function assets(): Plugin {
+  let files: ReturnType<typeof data> | undefined;
+  return {
+    name: 'lab-assets',
+    configureServer(server) {
+      server.middlewares.use(async (request, response, next) => {
+        const path = request.url!.split('?')[0]!.slice(1);
+        if (path.startsWith('wasm/') && wasmFiles.includes(path.slice(5))) {
+          response.setHeader('Content-Type', 'application/wasm');
+          return void createReadStream(join(binaries, path.slice(5))).pipe(response);
+        }
+        files ??= data();
+        const found = path.startsWith('data/') ? (await files)[path] : undefined;
+        if (found === undefined) return next();
+        response.end(found);
+      });
+    },
+    async generateBundle() {
+      for (const [fileName, source] of Object.entries(await data())) this.emitFile({ type: 'asset', fileName, source });
+      for (const name of wasmFiles) {
+        this.emitFile({ type: 'asset', fileName: `wasm/${name}`, source: readFileSync(join(binaries, name)) });
+      }
+    },
+  };
+}
+
+/** The lab, from the sources of the packages. */
+export const config: InlineConfig = {
+  root: here,
+  configFile: false,
+  base: './',
+  resolve: { conditions: ['@frugal/source', 'module', 'browser', 'development|production'] },
+  worker: { format: 'es' },
+  plugins: [assets()],
+  build: {
+    target: 'es2023',
+    outDir: 'dist',
+    emptyOutDir: true,
+    chunkSizeWarningLimit: 2000,
+    modulePreload: { polyfill: false },
+  },
+  server: { headers },
+  preview: { headers },
+  logLevel: 'warn',
+};

@@ -1,0 +1,204 @@
+// The lab in a real Chromium: what a visitor does, and what may go wrong meanwhile.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import { config } from '@frugal/example-browser-lab';
+import { chromium, hasChromium } from '@frugal/test-support';
+import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import { build, type PreviewServer, preview } from 'vite';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const PORT = 5197;
+const WAIT = 60_000;
+
+/** What must be there before the first task trains on wasm, gzipped, without data. */
+const FIRST_LOAD_LIMIT = 400_000;
+
+let server: PreviewServer;
+let browser: Browser;
+
+/** A page of its own; what it complains of is collected. */
+async function open(
+  address: string,
+  { width = 1280, dark = false } = {},
+): Promise<{ page: Page; complaints: string[]; close(): Promise<void> }> {
+  const context = await browser.newContext({
+    locale: 'en-US',
+    viewport: { width, height: 900 },
+    colorScheme: dark ? 'dark' : 'light',
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(`http://localhost:${PORT}/${address}`);
+  return { page, complaints, close: () => context.close() };
+}
+
+const inState = (page: Page, state: string): Promise<unknown> =>
+  page.waitForFunction((wanted) => document.body.dataset.state === wanted, state, { timeout: WAIT });
+
+/** Waits until the number behind "now" is at least this many per cent. */
+const reaches = (page: Page, percent: number): Promise<unknown> =>
+  page.waitForFunction(
+    (least) => Number.parseFloat(document.querySelector('#cost-score')?.textContent ?? '') >= least,
+    percent,
+    { timeout: WAIT },
+  );
+
+const stepOf = (page: Page): Promise<number> =>
+  page.locator('#cost-steps').evaluate((cell) => Number(cell.textContent!.replaceAll(',', '')) || 0);
+
+interface AxeResult {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
+
+/** Accessibility rules that the page breaks. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found = (await page.evaluate('axe.run(document)')) as AxeResult;
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`);
+}
+
+describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') === true)('the lab', () => {
+  beforeAll(async () => {
+    await build(config);
+    server = await preview({ ...config, preview: { ...config.preview, port: PORT, strictPort: true } });
+    const { executablePath, env, args } = await chromium();
+    browser = await playwright.launch({ executablePath, env, args: [...args] });
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  it('trains from the moment it is opened, with a small first load', async () => {
+    const loads: { path: string; size: Promise<number> }[] = [];
+    const context = await browser.newContext({ locale: 'en-US' });
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    context.on('response', (response) => {
+      const path = new URL(response.url()).pathname;
+      if (!response.ok() || path.startsWith('/data/') || !response.url().startsWith('http')) return;
+      loads.push({ path, size: response.body().then((body) => gzipSync(body).length) });
+    });
+    await page.goto(`http://localhost:${PORT}/`);
+    await inState(page, 'running');
+    const sizes = await Promise.all(loads.map(async ({ path, size }) => [path, await size] as const));
+    const total = sizes.reduce((sum, [, size]) => sum + size, 0);
+    expect(sizes.some(([path]) => path.endsWith('.wasm'))).toBe(true);
+    expect(sizes.some(([path]) => path.includes('worker'))).toBe(true);
+    expect(total, JSON.stringify(sizes)).toBeLessThanOrEqual(FIRST_LOAD_LIMIT);
+    await reaches(page, 90);
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
+  it.each([
+    { dark: false, width: 1280, task: 'spirals' },
+    { dark: true, width: 1280, task: 'ala' },
+    { dark: false, width: 390, task: 'mnist' },
+  ])('is accessible and fits: $task, $width wide, dark $dark', async ({ dark, width, task }) => {
+    const { page, complaints, close } = await open(`#task=${task}`, { dark, width });
+    await inState(page, 'running');
+    await page.waitForFunction(() => document.querySelectorAll('#loss .uplot').length > 0, undefined, {
+      timeout: WAIT,
+    });
+    expect(await violations(page)).toEqual([]);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(overflow).toBeLessThanOrEqual(0);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it('goes on after a reload bit for bit, and leaves nothing behind', async () => {
+    const address = '#task=spirals&backend=wasm&until=240';
+    const tensors = (page: Page): Promise<unknown> => page.workers()[0]!.evaluate('lab.tf.memory().numTensors');
+    const whole = await open(address);
+    await inState(whole.page, 'paused');
+    const expected = await whole.page.locator('body').getAttribute('data-digest');
+    const live = await tensors(whole.page);
+    await whole.close();
+
+    const { page, close } = await open(address);
+    await inState(page, 'running');
+    await page.waitForFunction(() => document.querySelector('#cost-steps')!.textContent !== '–', undefined, {
+      timeout: WAIT,
+    });
+    await page.click('#go');
+    await inState(page, 'paused');
+    const half = Number(await page.locator('body').getAttribute('data-step'));
+    expect(half).toBeGreaterThan(0);
+    expect(half).toBeLessThan(240);
+    await page.reload();
+    await inState(page, 'paused');
+    await page.click('#go');
+    await page.waitForFunction(() => document.body.dataset.step === '240', undefined, { timeout: WAIT });
+    expect(await page.locator('body').getAttribute('data-digest')).toBe(expected);
+    expect(await tensors(page)).toBe(live);
+    await close();
+
+    const longer = await open(address.replace('240', '440'));
+    await inState(longer.page, 'paused');
+    expect(await tensors(longer.page)).toBe(live);
+    await longer.close();
+  });
+
+  it('survives a lost GPU', async () => {
+    const { page, complaints, close } = await open('#task=ala&backend=webgpu');
+    await inState(page, 'running');
+    expect(await page.locator('#backend').textContent()).toMatch(/webgpu/);
+    await page.waitForFunction(() => document.querySelector('#cost-steps')!.textContent !== '–', undefined, {
+      timeout: WAIT,
+    });
+    await page.workers()[0]!.evaluate("lab.tf.findBackend('webgpu').device.destroy()");
+    await page.waitForFunction(() => /GPU was lost/.test(document.body.dataset.notes ?? ''), undefined, {
+      timeout: WAIT,
+    });
+    await inState(page, 'running');
+    const before = await stepOf(page);
+    await page.waitForFunction(
+      (from) => Number(document.querySelector('#cost-steps')!.textContent!.replaceAll(',', '')) > from,
+      before,
+      { timeout: WAIT },
+    );
+    expect(complaints.filter((text) => !/Device.*lost|destroyed/i.test(text))).toEqual([]);
+    await close();
+  });
+
+  it('answers: a cut, a probe, a drawn digit, files', async () => {
+    const { page, complaints, close } = await open('#task=mnist&width=32');
+    await inState(page, 'running');
+    await reaches(page, 70);
+    const box = (await page.locator('canvas.pad').boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + 30);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height - 30, { steps: 5 });
+    await page.mouse.up();
+    await page.locator('#draw table').waitFor({ timeout: WAIT });
+    expect(await page.locator('#draw').innerText()).toMatch(/Answer: \d, for [\d.]+ k FLOPs/);
+    await page.getByRole('button', { name: 'Cut a copy' }).click();
+    await page.locator('#cut svg').first().waitFor({ timeout: WAIT });
+    expect(await page.locator('#cut').innerText()).toMatch(/% with [\d,]+ weights, [\d.]+ % with [\d,]+/);
+    await page.getByRole('button', { name: 'Probe the learning rate' }).click();
+    await page.locator('#rate svg').first().waitFor({ timeout: WAIT });
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save weights' }).click();
+    const file = await (await download).path();
+    await page.locator('#load').setInputFiles({
+      name: 'weights.safetensors',
+      mimeType: 'application/octet-stream',
+      buffer: readFileSync(file),
+    });
+    // Fresh weights would start at a tenth.
+    await reaches(page, 60);
+    expect(await stepOf(page)).toBeLessThan(200);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+});
