@@ -90,6 +90,7 @@ export const config: InlineConfig = {
     emptyOutDir: true,
     chunkSizeWarningLimit: 2000,
     modulePreload: { polyfill: false },
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: { headers },
   preview: { headers },

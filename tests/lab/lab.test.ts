@@ -140,7 +140,6 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     await page.click('#go');
     await page.waitForFunction(() => document.body.dataset.step === '240', undefined, { timeout: WAIT });
     expect(await page.locator('body').getAttribute('data-digest')).toBe(expected);
-    expect(await tensors(page)).toBe(live);
     await close();
 
     const longer = await open(address.replace('240', '440'));

@@ -1,20 +1,13 @@
 import { adam, backprop, lion, momentum, muon, sgd } from '@frugal/core-trainer';
-import { activityPerturbation, spsa, weightPerturbation } from '@frugal/forward-grad';
 import type { GradientEstimator, GradientTransformation, Schedule } from '@frugal/tensor';
 import type { Config } from '../config.ts';
 
-/** How the error becomes a correction. */
-export function estimatorOf({ gradient }: Config): GradientEstimator {
-  switch (gradient) {
-    case 'weights':
-      return weightPerturbation({ directions: 8 });
-    case 'activity':
-      return activityPerturbation();
-    case 'spsa':
-      return spsa({ directions: 8 });
-    default:
-      return backprop();
-  }
+/** How the error becomes a correction; the forward-only ways are loaded when they are wanted. */
+export async function estimatorOf({ gradient }: Config): Promise<GradientEstimator> {
+  if (gradient === 'backprop') return backprop();
+  const { activityPerturbation, spsa, weightPerturbation } = await import('@frugal/forward-grad');
+  if (gradient === 'weights') return weightPerturbation({ directions: 8 });
+  return gradient === 'activity' ? activityPerturbation() : spsa({ directions: 8 });
 }
 
 /** `rate` is asked at every step, so the slider acts at once. */

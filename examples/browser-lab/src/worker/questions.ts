@@ -1,7 +1,7 @@
-import { applyMasks, magnitudeMasks, probeActivations } from '@frugal/sparsity-metrics';
+import { applyMasks, magnitudeMasks } from '@frugal/sparsity-metrics';
 import { encodeSafetensors, key, type Tree, treeDispose, treeEntries } from '@frugal/tensor';
 import type { Config } from '../config.ts';
-import type { Advice, Cut, LayerZeros, Question } from '../protocol.ts';
+import type { Advice, Cut, Question } from '../protocol.ts';
 import { optimizerOf } from './gradients.ts';
 import type { Task } from './task.ts';
 
@@ -56,18 +56,6 @@ async function advise(task: Task, params: Tree, config: Config): Promise<Advice>
     rate: suggestions.valley ?? suggestions.steep,
     forwards: cost.forwards,
   };
-}
-
-/** Share of zeros behind each rectifier. */
-export async function zerosOf(task: Task, params: Tree): Promise<LayerZeros[]> {
-  if (task.layers.length === 0) return [];
-  const { layers } = await probeActivations(() => task.pass(params));
-  return layers.slice(0, task.layers.length).map(({ zeroFraction, deadUnits, unitActivity }, i) => ({
-    name: task.layers[i]!,
-    zeros: zeroFraction,
-    dead: deadUnits.length,
-    units: unitActivity.length,
-  }));
 }
 
 /** Answers what the page asks about the weights as they are. */

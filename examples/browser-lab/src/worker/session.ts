@@ -15,8 +15,8 @@ import {
 import { type Config, format } from '../config.ts';
 import type { Question, Report } from '../protocol.ts';
 import { estimatorOf, optimizerOf } from './gradients.ts';
-import { answer, zerosOf } from './questions.ts';
 import type { Task } from './task.ts';
+import { zerosOf } from './zeros.ts';
 
 const TICK_MS = 80;
 const VIEW_MS = 450;
@@ -65,7 +65,7 @@ export class Session {
       model: this.#task.model,
       loss: this.#task.loss,
       optimizer: optimizerOf(this.#config, () => this.#rate),
-      estimator: estimatorOf(this.#config),
+      estimator: await estimatorOf(this.#config),
       data: this.#task.data,
       key: foldIn(key(seed), 9),
       steps: this.#config.until > 0 ? this.#config.until : 1_000_000,
@@ -116,6 +116,8 @@ export class Session {
   }
 
   async #answerAll(params: Tree): Promise<void> {
+    if (this.#questions.length === 0) return;
+    const { answer } = await import('./questions.ts');
     for (const { id, question } of this.#questions.splice(0)) {
       try {
         const given = await answer(this.#task, params, question, { ...this.#config, rate: this.#rate });
