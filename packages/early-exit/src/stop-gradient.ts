@@ -1,19 +1,19 @@
 import { customJvp, differentiable } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 
-const stopped = customJvp(
-  (x: tf.Tensor): tf.Tensor =>
-    differentiable(
-      { x },
-      () => tf.clone(x),
-      (dy) => ({ x: () => tf.zerosLike(dy) }),
-    ),
-  (_, __, out) => tf.zerosLike(out),
-);
-
 /** The same values, through which nothing is learnt: no gradient flows back and no tangent forward. */
 export function stopGradient<T extends tf.Tensor>(x: T): T {
-  return stopped(x) as T;
+  // Made here and not once: work at import would keep bundlers from leaving it out.
+  const stop = customJvp(
+    (y: tf.Tensor): tf.Tensor =>
+      differentiable(
+        { y },
+        () => tf.clone(y),
+        (dy) => ({ y: () => tf.zerosLike(dy) }),
+      ),
+    (_, __, out) => tf.zerosLike(out),
+  );
+  return stop(x) as T;
 }
 
 /**
