@@ -7,19 +7,21 @@ import { key, type Module, type Tree, treeRestore } from '@frugal/tensor';
 import { loadSafetensors, saveSafetensors } from '@frugal/tensor/node';
 import * as tf from '@tensorflow/tfjs-core';
 
-const pathOf = (name: string): string => fileURLToPath(new URL(`../checkpoints/${name}.safetensors`, import.meta.url));
+/** Where a checkpoint of this name lies. */
+export const pathOfCheckpoint = (name: string): string =>
+  fileURLToPath(new URL(`../checkpoints/${name}.safetensors`, import.meta.url));
 
 /** Writes a tree as 16-bit floats and returns the size of the file in megabytes. */
 export async function writeCheckpoint(name: string, tree: Tree): Promise<number> {
-  mkdirSync(dirname(pathOf(name)), { recursive: true });
-  await saveSafetensors(pathOf(name), tree, { dtypes: 'F16' });
-  return statSync(pathOf(name)).size / 1e6;
+  mkdirSync(dirname(pathOfCheckpoint(name)), { recursive: true });
+  await saveSafetensors(pathOfCheckpoint(name), tree, { dtypes: 'F16' });
+  return statSync(pathOfCheckpoint(name)).size / 1e6;
 }
 
 /** Reads the parameters of a model; the caller owns them. */
 export async function readCheckpoint<P extends Tree>(name: string, model: Pick<Module<P>, 'init'>): Promise<P> {
   const like = model.init(key(0));
-  const { tensors } = await loadSafetensors(pathOf(name));
+  const { tensors } = await loadSafetensors(pathOfCheckpoint(name));
   tf.dispose(like as tf.TensorContainer);
   return treeRestore(like, Object.entries(tensors));
 }
