@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { ensureGradients, useBackend } from '@frugal/tensor';
+import { addNoise, convReluPool, ensureGradients, gatherRows, key, useBackend } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HeapFullError, restore, trainable, WorkerCrashError, wasm } from './index.ts';
@@ -124,20 +124,30 @@ describe('a long run', () => {
     await useBackend(wasm({ threads: 2 }));
     await ensureGradients();
     const steps = process.env['FRUGAL_DEEP'] === '1' ? 10_000 : 1000;
-    const w = tf.variable(tf.tensor2d(numbers(64 * 32, 1), [64, 32]));
-    const x = tf.tensor2d(numbers(16 * 64, 2), [16, 64]);
-    const optimizer = tf.train.sgd(0.01);
+    const shapes = [[3, 3, 1, 6], [6], [96, 32]];
+    const params = shapes.map((shape, i) => tf.tensor(numbers(tf.util.sizeFromShape(shape), i), shape));
+    const variables = params.map((p) => tf.variable(p));
+    const [w, bias, matrix] = variables as unknown as [tf.Tensor4D, tf.Tensor1D, tf.Tensor2D];
+    const x = tf.tensor4d(numbers(4 * 8 * 8, 2), [4, 8, 8, 1]);
+    const optimizer = tf.train.adam(0.001, 0.9, 0.999, 1e-8);
     const step = () => {
-      const loss = optimizer.minimize(() => tf.mean(tf.square(tf.tanh(tf.matMul(x, w)))), true)!;
-      loss.dispose();
+      const images = convReluPool({ x, w, bias }, { pad: 'same', pool: 2 });
+      images.dispose();
+      const loss = optimizer.minimize(() => {
+        const y = convReluPool({ x, w, bias }, { pad: 'same', pool: 2 });
+        const rows = gatherRows(tf.reshape(y, [4, 96]), Int32Array.of(0, 2, 3, 3));
+        return tf.mean(tf.square(tf.tanh(tf.matMul(rows, matrix))));
+      }, true)!;
+      // It takes the loss, and writes where that was.
+      addNoise(loss, key(1), { scale: 0.1, noise: 'normal' }).dispose();
     };
     for (let i = 0; i < 20; i++) step();
     const before = { ...tf.memory(), heap: currentRuntime()!.floats.length };
     for (let i = 0; i < steps; i++) step();
     expect({ ...tf.memory(), heap: currentRuntime()!.floats.length }).toEqual(before);
     optimizer.dispose();
-    tf.dispose([w, x]);
-  });
+    tf.dispose([params, variables, x]);
+  }, 300_000);
 });
 
 describe('in processes of their own', () => {
