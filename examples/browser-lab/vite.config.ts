@@ -16,7 +16,8 @@ export const headers: Readonly<Record<string, string>> = {
     "default-src 'none'",
     "script-src 'self' 'wasm-unsafe-eval' blob:",
     "worker-src 'self' blob:",
-    "style-src 'self'",
+    // The style that Observable Plot puts into its pictures.
+    "style-src 'self' 'sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww='",
     "img-src 'self' data: blob:",
     "connect-src 'self' blob: data:",
     "base-uri 'none'",
