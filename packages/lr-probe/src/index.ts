@@ -3,7 +3,29 @@ export { type MiniatureRunsOptions, miniatureRuns } from './advice/miniature-run
 export type { Advice, Confidence, Evidence, Policy, PolicyOptions } from './advice/policy.ts';
 export { type ProbeAdviceOptions, probe, type Recommendation } from './advice/probe.ts';
 export { criticalFraction, fixedRate, newtonPolicy, rangeTestRule } from './advice/single-probes.ts';
+export { type DensityOptions, type SpectralDensity, spectralDensity } from './curvature/density.ts';
+export { type EigenOptions, type Eigenpairs, topEigenpairs } from './curvature/lanczos.ts';
+export {
+  type AdamPreconditionerOptions,
+  adamPreconditioner,
+  type CurvatureOptions,
+  empiricalFisher,
+  type GaussNewtonParts,
+  gaussNewton,
+  hessian,
+  preconditioned,
+  type SymmetricOperator,
+} from './curvature/operators.ts';
+export { type BatchSharpnessOptions, batchSharpness, type SharpnessOptions, sharpness } from './curvature/sharpness.ts';
+export { hutchinsonTrace, hutchPlusPlusTrace, type TraceEstimate, type TraceOptions } from './curvature/trace.ts';
 export { ProbeError, type ProbeFault } from './errors.ts';
+export {
+  type GradientCovarianceOptions,
+  gradientCovariance,
+  type NoiseScale,
+  type NoiseScaleOptions,
+  noiseScale,
+} from './noise/noise-scale.ts';
 export {
   type CriticalRate,
   type CriticalRateOptions,

@@ -18,7 +18,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ProbeCost, ProbeEvent, ProbeOptions, Problem } from './problem.ts';
 
 /** Examples in a batch: the first axis of its first tensor. */
-const examplesIn = (batch: unknown): number => treeLeaves(batch as Tree)[0]?.shape[0] ?? 1;
+export const examplesIn = (batch: unknown): number => treeLeaves(batch as Tree)[0]?.shape[0] ?? 1;
 
 const isDataset = <B>(data: Dataset<B> | readonly B[]): data is Dataset<B> => !Array.isArray(data);
 
