@@ -12,6 +12,8 @@ export interface MiniatureRunsOptions {
   readonly share?: number;
   /** A miniature is never shorter. Default 12. */
   readonly least?: number;
+  /** A miniature is never longer. Default: no bound. */
+  readonly most?: number;
   /** Rates per decade that are tried. Default 2. */
   readonly perDecade?: number;
   /** Rungs above the next that are looked at. Default 1. */
@@ -35,7 +37,15 @@ const TEMPERATURE = 0.1;
  * is compared to its miniatures, the lower its best rate: times (6 n / T)^¼ where it is longer than six of them.
  */
 export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
-  const { share = 1 / 6, least = 12, perDecade = 2, lookAhead = 1, start = 0.3, examples = 256 } = options;
+  const {
+    share = 1 / 6,
+    least = 12,
+    most = Number.POSITIVE_INFINITY,
+    perDecade = 2,
+    lookAhead = 1,
+    start = 0.3,
+    examples = 256,
+  } = options;
   checkNumber('share', share, { positive: true, max: 1 });
   checkNumber('perDecade', perDecade, { min: 1 });
   return {
@@ -43,7 +53,7 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
     advise: (problem, policy) =>
       onScene(problem, policy, async (scene) => {
         const { optimizer, steps: whole } = policy;
-        const steps = Math.min(whole, Math.max(least, Math.round(share * whole)));
+        const steps = Math.min(whole, most, Math.max(least, Math.round(share * whole)));
         const critical = await findCriticalRate(scene, { optimizer }).catch((error: unknown) => {
           if (error instanceof ProbeError && error.code !== 'NOT_FINITE') return undefined;
           throw error;

@@ -7,7 +7,7 @@ import type { Advice, Policy, PolicyOptions } from './policy.ts';
 
 /** Options of `probe`. */
 export interface ProbeAdviceOptions extends PolicyOptions {
-  /** How long to look: miniatures of 1/24 of the run, or of 1/6. Default `'quick'`. */
+  /** How long to look: miniatures of 1/24 of the run, at most 50 steps, or of 1/6. Default `'quick'`. */
   readonly setting?: 'quick' | 'thorough';
   /** Another way to find the rate. Default: `miniatureRuns` by the setting. */
   readonly policy?: Policy;
@@ -50,7 +50,7 @@ export async function probe<P extends Tree, B>(
   const { setting = 'quick', warmup = 0.1, grid = 13, steps } = options;
   checkNumber('steps', steps, { min: 1, integer: true });
   checkNumber('warmup', warmup, { min: 0, max: 0.99 });
-  const policy = options.policy ?? (setting === 'quick' ? miniatureRuns({ share: 1 / 24 }) : miniatureRuns());
+  const policy = options.policy ?? (setting === 'quick' ? miniatureRuns({ share: 1 / 24, most: 50 }) : miniatureRuns());
   const advice = await policy.advise(problem, options);
   const shape = warmCosine(warmup);
   return {

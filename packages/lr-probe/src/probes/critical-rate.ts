@@ -43,6 +43,8 @@ export interface CriticalRateOptions extends ProbeOptions {
 
 /** 1 − lower / upper at which the search ends. */
 const WIDTH = 1 / 16;
+/** How far beyond a predicted edge to look: if the prediction is right, two looks close the bracket. */
+const SIDE = 0.4 * WIDTH;
 /** Relative change of a loss that float32 and its sums do not resolve. */
 const RESOLUTION = 2 ** -22;
 const [LEAST, MOST] = [1e-30, 1e30];
@@ -52,10 +54,10 @@ type Verdict = 'lower' | 'same' | 'higher';
 
 /**
  * The critical learning rate η_c (arXiv 2601.16979): the smallest step along the optimizer's actual update that raises
- * the loss, by doubling or halving to a bracket and then closing it to 6.25 %.
+ * the loss, bracketed to 6.25 %.
  *
- * In a quadratic η_c = 2 gᵀu / (uᵀHu). Inside the bracket the secant of (L(η) − L(0)) / η, a straight line in a quadratic,
- * saves most of the bisections: one gradient and 3–6 forward passes from the last η_c. Noise is frozen; a loss that is
+ * In a quadratic η_c = 2 gᵀu / (uᵀHu), and (L(η) − L(0)) / η is a straight line: its secants replace most of the doublings
+ * and bisections. One gradient, and 3–5 forward passes from the last η_c. Noise is frozen; a loss that is
  * NaN counts as raised; a step too small to change a float32 loss as neither.
  *
  * @throws {ProbeError} Where there is no such rate: `NOT_FINITE`, `FLAT`, `NO_DESCENT`, `UNBOUNDED`. Never a guess.
@@ -116,8 +118,11 @@ async function searchAlong<P extends Tree, B>(
     return loss < start - blur ? 'lower' : 'same';
   }
 
-  const [low, high] = await bracket(evaluate, guess ?? firstGuess(start, direction.slope));
-  const edge = await close(evaluate, low, high, (rate) => chord(points, rate, start, direction.slope));
+  const chordAt = (rate: number): number => chord(points, rate, start);
+  // In a parabola the chord (L(η) − L(0)) / η is a line in η, from the slope at 0 up through 0 at the edge.
+  const crossing = (rate: number): number => (rate * direction.slope) / (direction.slope - chordAt(rate));
+  const [low, high] = await bracket(evaluate, guess ?? firstGuess(start, direction.slope), crossing);
+  const edge = await close(evaluate, low, high, chordAt);
   const rate = (edge[0] + edge[1]) / 2;
   return {
     rate,
@@ -136,8 +141,15 @@ function firstGuess(loss: number, slope: number): number {
   return step >= LEAST && step <= MOST ? step : 1e-3;
 }
 
-/** Doubles or halves, further each time, to a rate that lowers the loss and one that raises it. */
-async function bracket(evaluate: (rate: number) => Promise<Verdict>, guess: number): Promise<[number, number]> {
+/**
+ * Steps to a rate that lowers the loss and one that raises it: to where the parabola through what is known crosses, a
+ * little beyond, and by doubling or halving, further each time, where that says nothing.
+ */
+async function bracket(
+  evaluate: (rate: number) => Promise<Verdict>,
+  guess: number,
+  crossing: (rate: number) => number,
+): Promise<[number, number]> {
   let [low, high]: [number | undefined, number | undefined] = [undefined, undefined];
   let sawSame = false;
   for (let rate = guess, stride = 2; ; stride = Math.min(stride * stride, 256)) {
@@ -153,7 +165,7 @@ async function bracket(evaluate: (rate: number) => Promise<Verdict>, guess: numb
         `steps along the update raise the loss from rate ${high} on and change nothing at ${rate}. The parameters may be trained already.`,
       );
     }
-    rate = verdict === 'higher' ? rate / stride : rate * stride;
+    rate = nextRate(rate, verdict, stride, crossing(rate));
     if (rate > MOST) {
       if (low === undefined && sawSame) {
         throw new ProbeError('FLAT', `no step up to rate ${MOST} changes the loss. Does it depend on the parameters?`);
@@ -166,10 +178,19 @@ async function bracket(evaluate: (rate: number) => Promise<Verdict>, guess: numb
   }
 }
 
-/** (L(η) − L(0)) / η at a rate that was evaluated; the slope at 0. */
-function chord(points: readonly LinePoint[], rate: number, start: number, slope: number): number {
-  const point = points.findLast((one) => one.rate === rate);
-  return point === undefined ? slope : (point.loss - start) / rate;
+/** Where to look next on the way to a bracket. */
+function nextRate(rate: number, verdict: Verdict, stride: number, crossing: number): number {
+  if (verdict === 'higher') {
+    const blind = rate / stride;
+    return crossing > 0 && crossing < rate ? Math.max((1 - SIDE) * crossing, blind / 16) : blind;
+  }
+  const blind = rate * stride;
+  return verdict === 'lower' && crossing > rate ? Math.min((1 + SIDE) * crossing, blind * 16) : blind;
+}
+
+/** (L(η) − L(0)) / η at a rate that was evaluated. */
+function chord(points: readonly LinePoint[], rate: number, start: number): number {
+  return (points.findLast((one) => one.rate === rate)!.loss - start) / rate;
 }
 
 /** Closes a bracket by secants, and by halving its logarithm where they are slow. */
@@ -187,7 +208,7 @@ async function close(
     let rate = middle;
     if (slow < 2 && Number.isFinite(b) && secant > low && secant < high) {
       // A little to the side of the far end: if the secant is right, the bracket is narrow at once.
-      const shifted = secant < middle ? secant * (1 + 0.4 * WIDTH) : secant * (1 - 0.4 * WIDTH);
+      const shifted = secant < middle ? secant * (1 + SIDE) : secant * (1 - SIDE);
       rate = Math.min(Math.max(shifted, low * (1 + WIDTH / 4)), high * (1 - WIDTH / 4));
     }
     if ((await evaluate(rate)) === 'higher') high = rate;

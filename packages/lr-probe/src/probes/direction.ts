@@ -1,8 +1,11 @@
 import {
+  isStructured,
   sgdStep,
   type Tree,
+  treeClone,
   treeDispose,
   treeLeaves,
+  treeMap,
   treeMaterialize,
   treeUnflatten,
   type UpdateTree,
@@ -21,13 +24,47 @@ export interface Direction<P extends Tree> {
   readonly slope: number;
 }
 
-/** Σ over leaves of a · b. */
+/** Σ over leaves of a · b, each by one product of matrices: no tensor of the size of a leaf is made. */
 export function treeDot(a: Tree, b: Tree): tf.Scalar {
   return tf.tidy(() => {
     const others = treeLeaves(b);
-    const products = treeLeaves(a).map((leaf, i) => tf.sum(tf.mul(leaf, others[i]!)));
+    const products = treeLeaves(a).map((leaf, i) =>
+      tf.reshape(tf.matMul(tf.reshape(leaf, [1, leaf.size]), tf.reshape(others[i]!, [leaf.size, 1])), []),
+    );
     return tf.addN(products) as tf.Scalar;
   });
+}
+
+/** A rate at which the update dwarfs the parameters, so that their difference loses no digits of it. */
+const FAR = 2 ** 20;
+
+/** The update at rate 1 by the optimizer's fused step, where it has one: a step at a far rate, less the parameters. */
+function updateOf<P extends Tree>(
+  optimizer: OptimizerFactory,
+  params: P,
+  grads: UpdateTree,
+  loss: tf.Scalar,
+  position: OptimizerPosition | undefined,
+): P {
+  const chain = optimizer(FAR);
+  const step = position?.step ?? 0;
+  const structured = treeLeaves(grads).some(isStructured);
+  if (chain.step === undefined || structured) {
+    const slots = position?.state ?? chain.init(params);
+    const [raw, next] = chain.update(grads, slots, params, { step, loss });
+    const dense = tf.tidy(() => treeMap((leaf) => tf.div(leaf, FAR), treeMaterialize(raw)) as P & tf.TensorContainer);
+    treeDispose(raw);
+    treeDispose(next);
+    if (position === undefined) treeDispose(slots);
+    return dense;
+  }
+  const slots = position === undefined ? chain.init(params) : treeClone(position.state);
+  const [moved, next] = chain.step(grads, slots, treeClone(params), { step, loss });
+  const update = tf.tidy(
+    () => treeMap((there, here) => tf.div(tf.sub(there, here!), FAR), moved, params) as never,
+  ) as P;
+  treeDispose([moved, next]);
+  return update;
 }
 
 /** params + rate · update: new tensors. One kernel for the whole tree where the backend has it. */
@@ -49,7 +86,6 @@ export async function findDirection<P extends Tree, B>(
   position?: OptimizerPosition,
 ): Promise<Direction<P>> {
   const { params } = scene.problem;
-  const chain = optimizer(1);
   const state = scene.state();
   const { loss, grads } = scene.gradient(params, await scene.batch(0), 0, state);
   state.dispose();
@@ -57,16 +93,11 @@ export async function findDirection<P extends Tree, B>(
   let made: { update: Tree; slope: tf.Scalar };
   try {
     made = scene.update(() => {
-      const slots = position?.state ?? chain.init(params);
-      const [raw, next] = chain.update(grads, slots, params, { step: position?.step ?? 0, loss });
-      treeDispose(next);
-      if (position === undefined) treeDispose(slots);
-      const dense = treeMaterialize(raw as UpdateTree);
-      treeDispose(raw);
+      const update = updateOf(optimizer, params, grads, loss, position);
       const gradient = treeMaterialize(grads);
-      const slope = treeDot(gradient, dense);
+      const slope = treeDot(gradient, update);
       treeDispose(gradient);
-      return { update: dense, slope };
+      return { update, slope };
     });
     value = (await loss.data())[0]!;
   } finally {
