@@ -3,7 +3,7 @@
 import { adam, backprop, takeStep } from '@frugal/core-trainer';
 import { readMnist } from '@frugal/datasets/node';
 import { accuracyOf, lesson, recipeOf } from '@frugal/example-mnist';
-import { criticalRate, type Problem, probe, warmCosine } from '@frugal/lr-probe';
+import { criticalRate, type OptimizerPosition, type Problem, probe, warmCosine } from '@frugal/lr-probe';
 import {
   createMeter,
   foldIn,
@@ -12,6 +12,7 @@ import {
   type LossFunction,
   softmaxCrossEntropy,
   type Tree,
+  treeClone,
   treeDispose,
   useBackend,
 } from '@frugal/tensor';
@@ -35,7 +36,11 @@ const problem: Problem<Tree, Labelled> = { loss, params: start, data: batches, k
 const options = { optimizer: adam };
 
 /** Training with the demo's optimizer on a batch that lies ready. */
-function trainer(rate: number | ((step: number) => number)): { step(batch: Labelled): void; params(): Tree } {
+function trainer(rate: number | ((step: number) => number)): {
+  step(batch: Labelled): void;
+  params(): Tree;
+  slots(): Tree;
+} {
   const optimizer = adam(rate);
   const gradient = backprop();
   let params: Tree = model.init(key(3));
@@ -43,6 +48,7 @@ function trainer(rate: number | ((step: number) => number)): { step(batch: Label
   let count = 0;
   return {
     params: () => params,
+    slots: () => slots,
     step(batch) {
       const { loss: value, grads } = gradient(loss, params, batch, foldIn(key(6), count), { train: true });
       [params, slots] = takeStep(optimizer as never, grads, slots, params, { step: count++, loss: value });
@@ -52,12 +58,45 @@ function trainer(rate: number | ((step: number) => number)): { step(batch: Label
   };
 }
 
-const { rate, cost: coldCost } = await criticalRate(problem, options);
+const { cost: coldCost } = await criticalRate(problem, options);
+
+/** Places along a run, each with the η_c of the step before: what a probe that follows training starts from. */
+async function placesAlong(): Promise<
+  { problem: Problem<Tree, Labelled>; position: OptimizerPosition; guess: number }[]
+> {
+  const run = trainer(3e-3);
+  const places = [];
+  let guess: number | undefined;
+  for (const [i, batch] of batches.entries()) {
+    if (i >= 20 && i < 28) {
+      const place = {
+        problem: { ...problem, params: treeClone(run.params()), data: [batch] },
+        position: { state: treeClone(run.slots()), step: i },
+      };
+      if (guess !== undefined) places.push({ ...place, guess });
+      guess = (
+        await criticalRate(place.problem, {
+          ...options,
+          ...(guess === undefined ? {} : { guess }),
+          position: place.position,
+        })
+      ).rate;
+    }
+    run.step(batch);
+  }
+  return places;
+}
+const places = await placesAlong();
+let [passes, turn] = [0, 0];
+async function warmProbe(): Promise<void> {
+  const { problem: here, ...rest } = places[turn++ % places.length]!;
+  passes += (await criticalRate(here, { ...options, ...rest })).cost.forwards;
+}
 const bare = trainer(1e-6);
 const times = await interleave(
   {
     step: () => bare.step(batches[0]!),
-    warm: () => criticalRate(problem, { ...options, guess: rate * 1.2 }),
+    warm: warmProbe,
     cold: () => criticalRate(problem, options),
     large: () => criticalRate(problem, { ...options, examples: 1024 }),
   },
@@ -85,11 +124,10 @@ async function stepsTo(share: number): Promise<number> {
   }
 }
 const made = await stepsTo(quick ? 0.9 : 0.98);
-const warmCost = (await criticalRate(problem, { ...options, guess: rate * 1.2 })).cost;
 
 table([
   { what: 'a training step', ms: times.step.median },
-  { what: 'η_c from the last one', ms: times.warm.median, steps: steps('warm'), 'forward passes': warmCost.forwards },
+  { what: 'η_c from the last one', ms: times.warm.median, steps: steps('warm'), 'forward passes': passes / turn },
   { what: 'η_c from nothing', ms: times.cold.median, steps: steps('cold'), 'forward passes': coldCost.forwards },
   { what: 'η_c on 1,024 examples', ms: times.large.median, steps: steps('large') },
   { what: 'quick recommendation', ms: advice.cost.ms, steps: advice.cost.flops / stepFlops },

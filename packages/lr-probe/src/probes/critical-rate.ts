@@ -104,7 +104,7 @@ async function searchAlong<P extends Tree, B>(
     if (points.length >= limit) {
       throw new ProbeError('NO_DESCENT', `no bracket after ${limit} rates, the last ${rate}. Pass a better guess.`);
     }
-    const moved = scene.update(() => moveAlong(params, direction.update, rate));
+    const moved = scene.update(() => moveAlong(params, direction, rate));
     let loss: number;
     try {
       loss = await scene.loss(moved, batches);

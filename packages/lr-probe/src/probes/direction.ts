@@ -15,31 +15,30 @@ import { ProbeError } from '../errors.ts';
 import type { OptimizerFactory, OptimizerPosition } from '../problem.ts';
 import { read, type Scene } from '../scene.ts';
 
-/** The actual update of an optimizer, per unit of learning rate, and the loss it was found at. */
+/** The actual update of an optimizer as a line, and the loss where it starts. */
 export interface Direction<P extends Tree> {
   readonly update: P;
+  /** What `update` is at rate 1, times this. */
+  readonly unit: number;
   /** The loss where the line starts, on the batch of the gradient. */
   readonly loss: number;
   /** d loss / d rate at 0, on that batch: gradient · update; negative downhill. */
   readonly slope: number;
 }
 
-/** Σ over leaves of a · b, each by one product of matrices: no tensor of the size of a leaf is made. */
-export function treeDot(a: Tree, b: Tree): tf.Scalar {
+/** Σ over leaves of a · b. */
+function treeDot(a: Tree, b: Tree): tf.Scalar {
   return tf.tidy(() => {
     const others = treeLeaves(b);
-    const products = treeLeaves(a).map((leaf, i) =>
-      tf.reshape(tf.matMul(tf.reshape(leaf, [1, leaf.size]), tf.reshape(others[i]!, [leaf.size, 1])), []),
-    );
-    return tf.addN(products) as tf.Scalar;
+    return tf.addN(treeLeaves(a).map((leaf, i) => tf.sum(tf.mul(leaf, others[i]!)))) as tf.Scalar;
   });
 }
 
 /** A rate at which the update dwarfs the parameters, so that their difference loses no digits of it. */
 const FAR = 2 ** 20;
 
-/** The update at rate 1 by the optimizer's fused step, where it has one: a step at a far rate, less the parameters. */
-function updateOf<P extends Tree>(
+/** The update at rate `FAR`; by the optimizer's fused step where it has one, less the parameters. */
+function farUpdate<P extends Tree>(
   optimizer: OptimizerFactory,
   params: P,
   grads: UpdateTree,
@@ -47,30 +46,27 @@ function updateOf<P extends Tree>(
   position: OptimizerPosition | undefined,
 ): P {
   const chain = optimizer(FAR);
-  const step = position?.step ?? 0;
-  const structured = treeLeaves(grads).some(isStructured);
-  if (chain.step === undefined || structured) {
+  const extra = { step: position?.step ?? 0, loss };
+  if (chain.step === undefined || treeLeaves(grads).some(isStructured)) {
     const slots = position?.state ?? chain.init(params);
-    const [raw, next] = chain.update(grads, slots, params, { step, loss });
-    const dense = tf.tidy(() => treeMap((leaf) => tf.div(leaf, FAR), treeMaterialize(raw)) as P & tf.TensorContainer);
+    const [raw, next] = chain.update(grads, slots, params, extra);
+    const dense = treeMaterialize(raw) as P;
     treeDispose(raw);
     treeDispose(next);
     if (position === undefined) treeDispose(slots);
     return dense;
   }
   const slots = position === undefined ? chain.init(params) : treeClone(position.state);
-  const [moved, next] = chain.step(grads, slots, treeClone(params), { step, loss });
-  const update = tf.tidy(
-    () => treeMap((there, here) => tf.div(tf.sub(there, here!), FAR), moved, params) as never,
-  ) as P;
+  const [moved, next] = chain.step(grads, slots, treeClone(params), extra);
+  const update = treeMap((there, here) => tf.sub(there, here!), moved, params) as P;
   treeDispose([moved, next]);
   return update;
 }
 
-/** params + rate · update: new tensors. One kernel for the whole tree where the backend has it. */
-export function moveAlong<P extends Tree>(params: P, update: Tree, rate: number): P {
+/** Where the optimizer would go at a rate: new tensors, by one kernel for the whole tree where the backend has it. */
+export function moveAlong<P extends Tree>(params: P, { update, unit }: Direction<P>, rate: number): P {
   const leaves = treeLeaves(params).map((leaf) => tf.clone(leaf));
-  const moved = sgdStep({ params: leaves, grads: treeLeaves(update) }, { learningRate: -rate });
+  const moved = sgdStep({ params: leaves, grads: treeLeaves(update) }, { learningRate: -rate / unit });
   return treeUnflatten(params, moved.params);
 }
 
@@ -93,7 +89,7 @@ export async function findDirection<P extends Tree, B>(
   let made: { update: Tree; slope: tf.Scalar };
   try {
     made = scene.update(() => {
-      const update = updateOf(optimizer, params, grads, loss, position);
+      const update = farUpdate(optimizer, params, grads, loss, position);
       const gradient = treeMaterialize(grads);
       const slope = treeDot(gradient, update);
       treeDispose(gradient);
@@ -104,8 +100,10 @@ export async function findDirection<P extends Tree, B>(
     loss.dispose();
     treeDispose(grads);
   }
-  const slope = await read(made.slope);
-  if (Number.isFinite(value) && Number.isFinite(slope)) return { update: made.update as P, loss: value, slope };
+  const slope = (await read(made.slope)) / FAR;
+  if (Number.isFinite(value) && Number.isFinite(slope)) {
+    return { update: made.update as P, unit: FAR, loss: value, slope };
+  }
   treeDispose(made.update);
   throw new ProbeError(
     'NOT_FINITE',

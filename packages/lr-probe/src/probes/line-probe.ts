@@ -20,12 +20,12 @@ export async function lineProbe<P extends Tree, B>(
   { optimizer, rates, examples, position, ...options }: LineProbeOptions,
 ): Promise<{ readonly points: readonly LinePoint[]; readonly slope: number; readonly cost: ProbeCost }> {
   return onScene(problem, options, async (scene) => {
-    const { update, slope } = await findDirection(scene, optimizer, position);
+    const direction = await findDirection(scene, optimizer, position);
     try {
       const batches = examples === undefined ? [await scene.batch(0)] : await scene.batchesOf(examples);
       const points: LinePoint[] = [];
       for (const rate of rates) {
-        const moved = scene.update(() => moveAlong(problem.params, update, rate));
+        const moved = scene.update(() => moveAlong(problem.params, direction, rate));
         try {
           points.push({ rate, loss: await scene.loss(moved, batches) });
         } finally {
@@ -33,9 +33,9 @@ export async function lineProbe<P extends Tree, B>(
         }
         scene.tell({ probe: 'lineProbe', done: points.length, total: rates.length, ...points.at(-1)! });
       }
-      return { points, slope, cost: scene.cost };
+      return { points, slope: direction.slope, cost: scene.cost };
     } finally {
-      treeDispose(update);
+      treeDispose(direction.update);
     }
   });
 }

@@ -44,7 +44,8 @@ export async function findNewtonRate<P extends Tree, B>(
   { optimizer, examples, position, ...options }: NewtonRateOptions,
 ): Promise<NewtonRate> {
   const { params } = scene.problem;
-  const { update, loss, slope } = await findDirection(scene, optimizer, position);
+  const direction = await findDirection(scene, optimizer, position);
+  const { loss, slope } = direction;
   try {
     const width = checkNumber('width', options.width ?? Math.abs((0.01 * loss) / slope), { positive: true });
     const batches = examples === undefined ? [await scene.batch(0)] : await scene.batchesOf(examples);
@@ -54,7 +55,7 @@ export async function findNewtonRate<P extends Tree, B>(
         points.push({ rate, loss });
         continue;
       }
-      const moved = scene.update(() => moveAlong(params, update, rate));
+      const moved = scene.update(() => moveAlong(params, direction, rate));
       try {
         points.push({ rate, loss: await scene.loss(moved, batches) });
       } finally {
@@ -76,6 +77,6 @@ export async function findNewtonRate<P extends Tree, B>(
     }
     return { rate, curvature: bend / width ** 2, points, cost: scene.cost };
   } finally {
-    treeDispose(update);
+    treeDispose(direction.update);
   }
 }
