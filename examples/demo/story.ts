@@ -1,5 +1,6 @@
 import type { Mnist } from '@frugal/datasets';
 import type { ExampleOptions, Io, Target } from '@frugal/example-support';
+import type { Recommendation } from '@frugal/lr-probe';
 import type { CostEntry } from '@frugal/sparsity-metrics';
 import type { Cost, Module, Started, Tree } from '@frugal/tensor';
 
@@ -23,7 +24,9 @@ export interface Story {
   readonly savings: Map<string, string>;
   /** What answers cost with a means that saves something, and without it: for the report at the end. */
   readonly ledger: CostEntry[];
-  /** The network of the first chapter; the story frees its parameters at the end. */
+  /** The rate that training takes. */
+  advice?: Recommendation;
+  /** The network of the second chapter; the story frees its parameters at the end. */
   trained?: { readonly model: Module; readonly params: Tree };
 }
 

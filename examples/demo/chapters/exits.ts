@@ -50,7 +50,7 @@ async function answer(
   return { accuracy: right / data.size, early: early / data.size, flops: flops / data.size };
 }
 
-/** Chapter two: easy digits leave at once. */
+/** Chapter three: easy digits leave at once. */
 export async function exitsChapter(story: Story): Promise<void> {
   const { io, mnist, options, targets, costs, savings, trained } = story;
   if (trained === undefined) return;

@@ -42,10 +42,12 @@ function watch(story: Story, meter: Meter, epochs: number): Listener {
   };
 }
 
-/** Chapter one: a network learns to read digits. */
+/** Chapter two: a network learns to read digits, at the rate that the probe found. */
 export async function trainChapter(story: Story): Promise<void> {
   const { io, mnist, options, targets, costs } = story;
-  const recipe = recipeOf(options.model, options.quick);
+  const { advice } = story;
+  const plain = recipeOf(options.model, options.quick);
+  const recipe = advice === undefined ? plain : { ...plain, peak: advice.rate, warmup: advice.warmup };
   const data = lesson(mnist, recipe, options.seed);
   io.print(
     `\nA network learns to read handwritten digits: ${recipe.name}, ${count(recipe.images)} images, ${recipe.epochs} times.`,

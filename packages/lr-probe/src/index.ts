@@ -26,6 +26,16 @@ export {
   type NoiseScaleOptions,
   noiseScale,
 } from './noise/noise-scale.ts';
+export { drawSvg, reportHtml, type VegaModules } from './pictures/draw.ts';
+export {
+  linePicture,
+  miniaturesPicture,
+  type Picture,
+  rangeTestPicture,
+  sharpnessPicture,
+  spectrumPicture,
+} from './pictures/specs.ts';
+export { type TerminalChartOptions, terminalChart } from './pictures/terminal.ts';
 export {
   type CriticalRate,
   type CriticalRateOptions,
@@ -47,3 +57,25 @@ export type {
   Problem,
 } from './problem.ts';
 export { type ScheduleShape, warmCosine } from './schedule.ts';
+export type { TrackedRun, Tracker } from './trackers/hook.ts';
+export {
+  cka,
+  initialisationSpread,
+  linearProbe,
+  type RepresentationPoint,
+  type TrackRepresentationsOptions,
+  trackRepresentations,
+} from './trackers/representations.ts';
+export {
+  type EarlyPhase,
+  earlyPhase,
+  type SharpnessPoint,
+  type SharpnessTracker,
+  type TrackSharpnessOptions,
+  trackSharpness,
+} from './trackers/sharpness.ts';
+export { stabilityThreshold, type ThresholdOptions } from './trackers/threshold.ts';
+export { trackWeights, type WeightsPoint } from './trackers/weights.ts';
+export { type CatapultWarmup, type CatapultWarmupOptions, catapultWarmup } from './warmup/catapult.ts';
+export { type CurvatureAwareOptions, type CurvatureAwareState, curvatureAware } from './warmup/curvature-aware.ts';
+export { gradientInitialised } from './warmup/gradient-initialised.ts';

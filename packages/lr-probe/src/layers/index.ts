@@ -1,0 +1,8 @@
+export {
+  type AdviseFit,
+  type AdviseFitOptions,
+  adviseFit,
+  type LayersProblemOptions,
+  layersProblem,
+  type ModuleOfModel,
+} from './fit.ts';
