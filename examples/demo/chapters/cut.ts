@@ -27,7 +27,7 @@ async function answers(story: Story, model: Module, params: Tree, data: Dataset<
   return { accuracy, spent: spentOf(meter.read()) };
 }
 
-/** Chapter three: most units can go, if those that stay learn from the net that they were part of. */
+/** Chapter four: most units can go, if those that stay learn from the net that they were part of. */
 export async function cutChapter(story: Story): Promise<void> {
   const { io, mnist, options, targets, costs, savings, ledger, trained } = story;
   if (trained === undefined) return;
