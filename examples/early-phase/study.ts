@@ -1,5 +1,5 @@
 // What runs/lr-advice.sh runs: is the advice any good? Final losses at every policy's rate against a grid of thirteen.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { readMnist, readMobyDick } from '@frugal/datasets/node';
 import { useBackend } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
@@ -40,5 +40,9 @@ const { figures, rows, cases } = report({ short, long, lenet, chosen });
 table(rows);
 const minutes = (performance.now() - begun) / 60_000;
 console.log(`\n${minutes.toFixed(1)} minutes.`);
-if (!quick) writeFileSync(new URL('../../docs/results/lr-advice.json', import.meta.url), `${JSON.stringify(cases)}\n`);
+if (!quick) {
+  const folder = new URL('../../docs/results/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL('lr-advice.json', folder), `${JSON.stringify(cases)}\n`);
+}
 finish('lr-advice', { ...figures, minutes }, 'runs');

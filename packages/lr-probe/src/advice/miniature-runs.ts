@@ -34,7 +34,7 @@ const TEMPERATURE = 0.1;
  *
  * The rate is the geometric mean of the lowest and its two neighbours, each with weight exp(−(L − L_min) / (0.1 L_min)): a
  * pick between the rungs that is not at the mercy of one of them, as the top of a parabola would be. The longer the run
- * is compared to its miniatures, the lower its best rate: times (6 n / T)^¼ where it is longer than six of them.
+ * is compared to its miniatures, the lower its best rate: times √(6 n / T) where it is longer than six of them.
  */
 export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
   const {
@@ -92,7 +92,7 @@ function adviceFrom(found: {
   cost: ProbeCost;
 }): Advice {
   const { runs, best, critical, steps, whole, cost } = found;
-  const shrink = Math.min(1, ((6 * steps) / whole) ** 0.25);
+  const shrink = Math.min(1, ((6 * steps) / whole) ** 0.5);
   return {
     rate: middle(runs, best) * shrink,
     ...judge(runs, best, steps, shrink),
@@ -128,7 +128,7 @@ function judge(
   ];
   if (shrink < 1) {
     reasons.push(
-      `Longer runs want lower rates: times ${shrink.toFixed(2)} for a run ${Math.round(1 / shrink ** 4) * 6} times as long.`,
+      `Longer runs want lower rates: times ${shrink.toFixed(2)} for a run ${Math.round(6 / shrink ** 2)} times as long.`,
     );
   }
   const neighbours = [runs[at - 1], runs[at + 1]];

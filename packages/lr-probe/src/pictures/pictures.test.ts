@@ -17,36 +17,40 @@ import { terminalChart } from './terminal.ts';
 const draw = (picture: object): Promise<string> => drawSvg(picture as never, { vega, vegaLite });
 
 describeEachBackend('pictures', (backend) => {
-  it.runIf(backend === 'wasm')('show what was measured, and stand in a report that needs nothing else', async () => {
-    const problem = blobs();
-    const test = await rangeTest(problem, { optimizer: sgd, steps: 60 });
-    const critical = await criticalRate(problem, { optimizer: sgd });
-    const advice = await probe(problem, { optimizer: sgd, steps: 96 });
-    const operator = hessian(problem.loss, problem.params, [...(problem.data as never[])].slice(0, 1));
-    const density = await spectralDensity(operator, { key: key(1), steps: 20 });
-    operator.dispose();
-    const svgs = await Promise.all([
-      draw(rangeTestPicture(test)),
-      draw(linePicture(critical)),
-      draw(miniaturesPicture(advice)),
-      draw(sharpnessPicture([1, 2, 3].map((step) => ({ step, loss: 1, sharpness: step, threshold: 2.5 })))),
-      draw(spectrumPicture(density)),
-    ]);
-    for (const rule of ['steep', 'minimum', 'valley']) expect(svgs[0]).toContain(`>${rule}</text>`);
-    expect(svgs[1]).toContain(`η_c = ${critical.rate.toPrecision(3)}`);
-    expect(svgs[2]).toContain(`recommended: ${advice.rate.toPrecision(2)}`);
-    expect(svgs[3]).toContain('stability threshold');
-    for (const svg of svgs) {
-      expect(svg).toMatch(/^<svg/);
-      expect(svg).not.toMatch(/NaN|undefined|Infinity/);
-    }
-    const html = reportHtml(advice, svgs, 'A <test>');
-    expect(html).toContain('A &lt;test&gt;');
-    expect(html).toContain(advice.reasons[0]);
-    // Nothing is fetched: no scripts, no references but the names of namespaces.
-    expect(html).not.toMatch(/<script|<link|src=|url\((?!#)|href="http/);
-    release(problem);
-  }, 120_000);
+  it.runIf(backend === 'wasm')(
+    'show what was measured, and stand in a report that needs nothing else',
+    async () => {
+      const problem = blobs();
+      const test = await rangeTest(problem, { optimizer: sgd, steps: 60 });
+      const critical = await criticalRate(problem, { optimizer: sgd });
+      const advice = await probe(problem, { optimizer: sgd, steps: 96 });
+      const operator = hessian(problem.loss, problem.params, [...(problem.data as never[])].slice(0, 1));
+      const density = await spectralDensity(operator, { key: key(1), steps: 20 });
+      operator.dispose();
+      const svgs = await Promise.all([
+        draw(rangeTestPicture(test)),
+        draw(linePicture(critical)),
+        draw(miniaturesPicture(advice)),
+        draw(sharpnessPicture([1, 2, 3].map((step) => ({ step, loss: 1, sharpness: step, threshold: 2.5 })))),
+        draw(spectrumPicture(density)),
+      ]);
+      for (const rule of ['steep', 'minimum', 'valley']) expect(svgs[0]).toContain(`>${rule}</text>`);
+      expect(svgs[1]).toContain(`η_c = ${critical.rate.toPrecision(3)}`);
+      expect(svgs[2]).toContain(`recommended: ${advice.rate.toPrecision(2)}`);
+      expect(svgs[3]).toContain('stability threshold');
+      for (const svg of svgs) {
+        expect(svg).toMatch(/^<svg/);
+        expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+      }
+      const html = reportHtml(advice, svgs, 'A <test>');
+      expect(html).toContain('A &lt;test&gt;');
+      expect(html).toContain(advice.reasons[0]);
+      // Nothing is fetched: no scripts, no references but the names of namespaces.
+      expect(html).not.toMatch(/<script|<link|src=|url\((?!#)|href="http/);
+      release(problem);
+    },
+    120_000,
+  );
 });
 
 describe('the terminal version', () => {
