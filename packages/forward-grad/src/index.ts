@@ -1,5 +1,10 @@
 export { activityPerturbation } from './activity/activity-perturbation.ts';
 export {
+  type CheckpointedBackprop,
+  type CheckpointedBackpropOptions,
+  checkpointedBackprop,
+} from './baselines/checkpointed-backprop.ts';
+export {
   cosineSimilarity,
   type DiagnoseOptions,
   type Diagnosis,
@@ -13,6 +18,8 @@ export {
   secondMomentRatio,
 } from './diagnostics/laws.ts';
 export type { Combination } from './estimators/combine.ts';
+export { type ControlVariate, type ControlVariateOptions, controlVariate } from './estimators/control-variate.ts';
+export { type EvolutionStrategyOptions, evolutionStrategy } from './estimators/evolution-strategy.ts';
 export type { Measurement, ScalarOptions, SeededEstimator } from './estimators/seeded.ts';
 export { type SpsaOptions, spsa } from './estimators/spsa.ts';
 export { type WeightPerturbationOptions, weightPerturbation } from './estimators/weight-perturbation.ts';

@@ -99,6 +99,7 @@ export {
   matMulSigns,
   matMulTangent,
   momentumStep,
+  reluGrad,
   type SaveForBackward,
   type ScatterAddRowsOptions,
   type SegmentMatMulOptions,

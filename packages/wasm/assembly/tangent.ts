@@ -183,6 +183,32 @@ export function opAddSigns(g: usize, chunk: i32, chunks: i32, thread: i32): void
   }
 }
 
+/**
+ * out ← dy where y > 0, else 0, for K tangents of one y.
+ *
+ * 0 n, 1 K, 2 dy, 3 y, 4 out
+ */
+export function opReluGrad(g: usize, chunk: i32, chunks: i32, _thread: i32): void {
+  const n = int(g, 0), k = int(g, 1), zero = f32x4.splat(0);
+  const from = share(n, 16, chunk, chunks), to = share(n, 16, chunk + 1, chunks);
+  for (let d = 0; d < k; d++) {
+    const offset = (<usize>d * <usize>n + <usize>from) << 2;
+    let s = ptr(g, 2) + offset, y = ptr(g, 3) + bytes(from), t = ptr(g, 4) + offset, i = from;
+    for (; i + 4 <= to; i += 4) {
+      v128.store(t, v128.and(v128.load(s), f32x4.gt(v128.load(y), zero)));
+      s += 16;
+      y += 16;
+      t += 16;
+    }
+    for (; i < to; i++) {
+      store<f32>(t, load<f32>(y) > 0 ? load<f32>(s) : 0);
+      s += 4;
+      y += 4;
+      t += 4;
+    }
+  }
+}
+
 /** Scratch bytes that a thread needs for the ops of this file. */
 export function tangentScratch(): i32 {
   return (2 * ROWS * KC + STRIP * KC + 16 + 16 + MR * 8) * 4;

@@ -217,6 +217,22 @@ export const frugalCases: Case[] = [
     donates,
   ),
   define(
+    'reluGrad',
+    ['FrugalReluGrad'],
+    shapes(1, 2).map((shape) =>
+      program(
+        `[${shape}]`,
+        [[shape, 'any']],
+        // Linear in dy: of y, which only chooses, a constant.
+        (dy) =>
+          frugal.reluGrad({
+            dy: dy!,
+            y: tf.tidy(() => tf.relu(tf.sub(tf.reshape(tf.range(0, dy!.size), shape), 1.5))),
+          }),
+      ),
+    ),
+  ),
+  define(
     'matMulSigns',
     ['FrugalMatMulSigns'],
     fc.tuple(dim, dim, dim).map(([m, k, n]) =>

@@ -17,10 +17,21 @@ export function checkCombination(combine: Combination): void {
 }
 
 /** The coefficients of the directions, [K]. */
-export function coefficients(directions: Directions, scalars: tf.Tensor1D, combine: Combination): tf.Tensor1D {
+export function coefficients(
+  directions: Directions,
+  scalars: tf.Tensor1D,
+  combine: Combination,
+  normalize: boolean = false,
+): tf.Tensor1D {
   const { count, blocks } = directions;
   return tf.tidy(() => {
-    if (combine === 'mean') return tf.mul(scalars, blocks / count);
+    if (combine === 'mean') {
+      const mean = tf.mul(scalars, blocks / count);
+      if (!normalize) return mean as tf.Tensor1D;
+      // Direction and slope both shrink by √d ÷ ‖v‖.
+      const squares = tf.sum(tf.mul(directions.gram(), tf.eye(count)), 1);
+      return tf.div(tf.mul(mean, directions.size), squares) as tf.Tensor1D;
+    }
     const solution = solve(directions.gram(), scalars);
     return blocks === 1 ? solution : tf.mul(solution, blocks);
   });

@@ -13,8 +13,8 @@ export interface SpsaOptions extends DirectionOptions, ScalarOptions {
 }
 
 /**
- * Zeroth-order gradients by finite differences along random directions: SPSA, MeZO, and with many rank-one directions
- * an evolution strategy.
+ * Zeroth-order gradients by finite differences along random directions: SPSA, MeZO (for evolution
+ * strategies see `evolutionStrategy`).
  *
  *     sₖ = (f(θ + ε vₖ) − f(θ − ε vₖ)) / 2ε,  g = (1/K) Σₖ sₖ vₖ
  *
@@ -26,6 +26,11 @@ export interface SpsaOptions extends DirectionOptions, ScalarOptions {
  * arXiv 2305.17333 (MeZO), 2511.16652 (rank one)
  */
 export function spsa(options: SpsaOptions = {}): SeededEstimator {
+  return makeSpsa(options, false);
+}
+
+/** `spsa`; with `standardised`, the scalars are divided by their root mean square. */
+export function makeSpsa(options: SpsaOptions, standardised: boolean): SeededEstimator {
   const settings = directionSettings(options);
   const { epsilon = 1e-3, antithetic = true, clip } = options;
   if (!(epsilon > 0 && Number.isFinite(epsilon))) {
@@ -52,7 +57,11 @@ export function spsa(options: SpsaOptions = {}): SeededEstimator {
           slopes.push(tf.div(tf.sub(ahead, behind), antithetic ? 2 * epsilon : epsilon));
           if (antithetic) losses.push(ahead, behind);
         }
-        return { loss: middle ?? (tf.mean(tf.stack(losses)) as tf.Scalar), scalars: tf.stack(slopes) as tf.Tensor1D };
+        const loss = middle ?? (tf.mean(tf.stack(losses)) as tf.Scalar);
+        const scalars = tf.stack(slopes) as tf.Tensor1D;
+        if (!standardised) return { loss, scalars };
+        const spread = tf.maximum(tf.sqrt(tf.mean(tf.square(scalars))), 1e-20);
+        return { loss, scalars: tf.div(scalars, spread) as tf.Tensor1D };
       });
     },
     combine(sampled, scalars) {

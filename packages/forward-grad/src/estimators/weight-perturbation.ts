@@ -8,6 +8,11 @@ import { makeSeeded, type ScalarOptions, type SeededEstimator } from './seeded.t
 export interface WeightPerturbationOptions extends DirectionOptions, ScalarOptions {
   /** Default `'mean'`. */
   combine?: Combination;
+  /**
+   * Directions of normal numbers are scaled to the length √d, which signs have anyway: still no bias, and the second moment
+   * of signs. Default false.
+   */
+  normalize?: boolean;
 }
 
 /**
@@ -17,7 +22,7 @@ export interface WeightPerturbationOptions extends DirectionOptions, ScalarOptio
  *
  * One forward-mode pass, no backward pass, memory constant in depth. The variance grows with the number of parameters d:
  * E‖g‖² = ((d + K − 1)/K) ‖∇f‖² for signs, one more in the numerator's d for normal numbers; the cosine to ∇f is about
- * 1/√(1 + d/K). Give it a small model, many directions, or use `localGreedy`. −v gives what v gives: there is nothing
+ * 1/√(1 + d/K). Give it a small model, many directions, or use `localLearning`. −v gives what v gives: there is nothing
  * to gain from antithetic pairs here.
  *
  * @returns An estimator for `train({ estimator })` or a loop of your own; its gradients of weights are structured leaves.
@@ -26,7 +31,7 @@ export interface WeightPerturbationOptions extends DirectionOptions, ScalarOptio
  */
 export function weightPerturbation(options: WeightPerturbationOptions = {}): SeededEstimator {
   const settings = directionSettings(options);
-  const { combine = 'mean', clip } = options;
+  const { combine = 'mean', normalize = false, clip } = options;
   checkCombination(combine);
   return makeSeeded({
     directions: settings.directions,
@@ -40,7 +45,7 @@ export function weightPerturbation(options: WeightPerturbationOptions = {}): See
       return { loss, scalars: scalars as tf.Tensor1D };
     },
     combine(sampled, scalars) {
-      const weights = coefficients(sampled, scalars, combine);
+      const weights = coefficients(sampled, scalars, combine, normalize && settings.noise === 'normal');
       const grads = sampled.gradient(weights);
       weights.dispose();
       return grads;

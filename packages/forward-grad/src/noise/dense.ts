@@ -29,6 +29,10 @@ export class DenseNoise implements LeafNoise {
     });
   }
 
+  dot(x: tf.Tensor): tf.Tensor1D {
+    return tf.tidy(() => tf.reshape(tf.matMul(this.#rows(), tf.reshape(x, [-1, 1])), [-1]));
+  }
+
   gram(): tf.Tensor2D {
     return tf.tidy(() => tf.matMul(this.#rows(), tf.transpose(this.#rows())));
   }

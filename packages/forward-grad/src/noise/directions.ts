@@ -6,6 +6,7 @@ import {
   type TangentTree,
   type Tree,
   treeEntries,
+  treeLeaves,
   treeUnflatten,
   type UpdateTree,
 } from '@frugal/tensor';
@@ -102,6 +103,25 @@ export class Directions {
       this.#params as UpdateTree,
       this.#leaves.map((leaf, i) => leaf?.gradient(coefficients) ?? new RankOneGradient(undefined, shapes[i]!)),
     );
+  }
+
+  /** vₖ · x over all leaves, [K]; `x` has the structure of the parameters. */
+  dot(x: Tree): tf.Tensor1D {
+    return tf.tidy(() => {
+      const leaves = treeLeaves(x) as tf.Tensor[];
+      const parts = this.#leaves.flatMap((leaf, i) => (leaf === undefined ? [] : [leaf.dot(leaves[i]!)]));
+      return tf.addN(parts) as tf.Tensor1D;
+    });
+  }
+
+  /** How many numbers are perturbed, d. */
+  get size(): number {
+    return treeLeaves(this.#params).reduce((sum, p, i) => sum + (this.#leaves[i] === undefined ? 0 : p.size), 0);
+  }
+
+  /** Leaves as a tree like the parameters. */
+  like(leaves: readonly tf.Tensor[]): Tree {
+    return treeUnflatten(this.#params, leaves);
   }
 
   /** The inner products of the directions, [K, K]. */

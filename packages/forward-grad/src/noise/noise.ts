@@ -13,6 +13,8 @@ export interface LeafNoise {
   readonly tangent: tf.Tensor | StructuredLeaf;
   /** Σₖ coefficients[k] · vₖ; the caller owns it, and it survives `dispose`. */
   gradient(coefficients: tf.Tensor1D): GradientLeaf;
+  /** vₖ · x for an x of the parameter's shape, [K]. */
+  dot(x: tf.Tensor): tf.Tensor1D;
   /** vₐ · v_b, [K, K]. */
   gram(): tf.Tensor2D;
   /** p + factor · vₖ, a new tensor. */

@@ -54,6 +54,10 @@ export class PackedSignsNoise implements LeafNoise {
     return new SignsGradient(this.#key, this.#shape, tf.reshape(coefficients, []));
   }
 
+  dot(x: tf.Tensor): tf.Tensor1D {
+    return tf.tidy(() => tf.reshape(tf.sum(tf.mul(x, this.tangent.materialize())), [1]));
+  }
+
   gram(): tf.Tensor2D {
     const [n, m] = this.#shape as [number, number];
     return tf.tensor2d([n * m], [1, 1]);

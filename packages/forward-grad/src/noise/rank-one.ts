@@ -33,6 +33,11 @@ export class RankOneNoise implements LeafNoise {
     return new RankOneGradient({ u: tf.clone(u), v: weighted }, this.#shape);
   }
 
+  dot(x: tf.Tensor): tf.Tensor1D {
+    const { u, v } = this.#factors;
+    return tf.tidy(() => tf.sum(tf.mul(tf.matMul(u, tf.reshape(x, [u.shape[1], v.shape[1]])), v), 1));
+  }
+
   gram(): tf.Tensor2D {
     const { u, v } = this.#factors;
     return tf.tidy(() => tf.mul(tf.matMul(u, tf.transpose(u)), tf.matMul(v, tf.transpose(v))));

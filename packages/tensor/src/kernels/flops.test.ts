@@ -9,6 +9,7 @@ import { gelu, geluGrad } from './gelu.ts';
 import { layerNorm, layerNormGrad } from './layer-norm.ts';
 import { matMulAccumulate, matMulTangent } from './matmul.ts';
 import { KernelName } from './names.ts';
+import { reluGrad } from './relu-grad.ts';
 import { gatherRows, scatterAddRows } from './rows.ts';
 import { segmentMatMul, segmentMatMulWeightGrad } from './segments.ts';
 import { addSigns, matMulSigns } from './signs.ts';
@@ -76,6 +77,12 @@ const cases: Case[] = [
     inputs: () => ({ c: tf.ones([7, 9]), a: tf.ones([5, 7]), b: tf.ones([5, 9]) }),
     attrs: { transposeA: true, transposeB: false, alpha: 2 },
     run: matMulAccumulate,
+    within: 0,
+  },
+  {
+    name: KernelName.ReluGrad,
+    inputs: () => ({ dy: tf.ones([30, 10]), y: tf.ones([30, 10]) }),
+    run: reluGrad,
     within: 0,
   },
   {

@@ -6,6 +6,7 @@ export { type LayerNormOptions, layerNorm, layerNormGrad } from './layer-norm.ts
 export { type MatMulAccumulateOptions, matMulAccumulate, matMulTangent, type TransposeOptions } from './matmul.ts';
 export { KernelName } from './names.ts';
 export { type AddNoiseOptions, addNoise } from './noise.ts';
+export { reluGrad } from './relu-grad.ts';
 export { gatherRows, type ScatterAddRowsOptions, scatterAddRows } from './rows.ts';
 export { differentiable, hasKernel, type SaveForBackward } from './run.ts';
 export { type SegmentMatMulOptions, segmentMatMul, segmentMatMulWeightGrad } from './segments.ts';

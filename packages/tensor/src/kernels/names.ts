@@ -34,6 +34,7 @@ export const KernelName = {
   LayerNormGrad: 'FrugalLayerNormGrad',
   Gelu: 'FrugalGelu',
   GeluGrad: 'FrugalGeluGrad',
+  ReluGrad: 'FrugalReluGrad',
 } as const;
 
 export type KernelName = (typeof KernelName)[keyof typeof KernelName];

@@ -110,3 +110,6 @@ export type LayerNormGradInputs = { x: Tensor; scale: Tensor; mean: Tensor; rstd
 /** `FrugalGelu` (tanh form) and `FrugalGeluGrad` (dy · gelu'(x)). */
 export type GeluInputs = { x: Tensor };
 export type GeluGradInputs = { x: Tensor; dy: Tensor };
+
+/** `FrugalReluGrad`: dy where y > 0, else 0. `y` is the output of the ReLU; `dy` has its shape, or more axes in front. */
+export type ReluGradInputs = { dy: Tensor; y: Tensor };

@@ -106,4 +106,5 @@ export const own: FormulaTable = {
   [KernelName.LayerNormGrad]: (inputs) => 13 * input(inputs, 'x').size,
   [KernelName.Gelu]: perOutput(activationCost('gelu')),
   [KernelName.GeluGrad]: perOutput(18),
+  [KernelName.ReluGrad]: perOutput(2),
 };

@@ -112,6 +112,18 @@ function addSigns(runtime: Runtime, inputs: Inputs, { hi, lo, factor }: AddSigns
   return out;
 }
 
+function reluGrad(runtime: Runtime, inputs: Inputs): tf.TensorInfo {
+  const { dy, y } = inputs as { dy: tf.TensorInfo; y: tf.TensorInfo };
+  expectFloat(KernelName.ReluGrad, dy, y);
+  const [n, all] = [y, dy].map((x) => x.shape.reduce((size, extent) => size * extent, 1)) as [number, number];
+  const out = runtime.output(dy.shape);
+  if (all > 0) {
+    const args = [n, all / n, runtime.address(dy), runtime.address(y), runtime.address(out)];
+    runtime.run(Op.ReluGrad, args, runtime.chunks(all, Math.ceil(n / 16)));
+  }
+  return out;
+}
+
 type Kernel<A> = (runtime: Runtime, inputs: Inputs, attrs: A) => tf.TensorInfo | tf.TensorInfo[];
 
 const kernel = <A>(name: KernelName, run: Kernel<A>): Registration =>
@@ -127,4 +139,5 @@ export const productKernels: readonly Registration[] = [
   kernel(KernelName.MatMulAccumulate, accumulate),
   kernel(KernelName.MatMulSigns, signProduct),
   kernel(KernelName.AddSigns, addSigns),
+  kernel(KernelName.ReluGrad, reluGrad),
 ];

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { reluGrad } from '../../kernels/relu-grad.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
 
 type Derivative = (x: tf.Tensor, y: tf.Tensor, attrs: Readonly<Record<string, unknown>>) => tf.Tensor;
@@ -46,7 +47,7 @@ export const elementwiseRules: RuleTable = {
   Log: elementwise((x) => tf.reciprocal(x)),
   Log1p: elementwise((x) => tf.reciprocal(tf.add(x, 1))),
   Reciprocal: elementwise((_, y) => tf.neg(square(y))),
-  Relu: elementwise((_, y) => tf.step(y), '0 at 0'),
+  Relu: { kind: 'element-wise', many: true, note: '0 at 0', rule: (call) => reluGrad({ dy: call.d('x')!, y: call.y }) },
   Relu6: elementwise((x) => tf.mul(tf.step(x), tf.cast(tf.lessEqual(x, 6), 'float32')), '0 at 0, 1 at 6'),
   Rsqrt: elementwise((x, y) => tf.mul(-0.5, tf.div(y, x))),
   Selu: elementwise((x, y) => tf.where(tf.greater(x, 0), tf.scalar(seluScale), tf.add(y, seluAlpha))),

@@ -3,6 +3,7 @@ import { convReluPoolOfOps } from '../../kernels/conv-relu-pool.ts';
 import { geluGrad, geluGradOfOps } from '../../kernels/gelu.ts';
 import { layerNormGradOfOps } from '../../kernels/layer-norm.ts';
 import { matMulTangentOfOps } from '../../kernels/matmul.ts';
+import { reluGrad } from '../../kernels/relu-grad.ts';
 import { addSignsOfOps, matMulSignsOfOps } from '../../kernels/signs.ts';
 import type {
   AddSignsAttrs,
@@ -114,6 +115,12 @@ export const frugalRules: RuleTable = {
       const [x, dx] = [call.input('x'), call.d('x')!];
       return call.lead === 0 ? geluGrad({ x, dy: dx }) : geluGradOfOps({ x, dy: dx });
     },
+  },
+  // Linear in dy; y moves the result nowhere but at the kink.
+  FrugalReluGrad: {
+    kind: 'linear',
+    many: true,
+    rule: (call) => (call.has('dy') ? reluGrad({ dy: call.d('dy')!, y: call.input('y') }) : null),
   },
   FrugalGeluGrad: composed((call) => geluGradOfOps({ x: call.input('x'), dy: call.input('dy') })),
 };

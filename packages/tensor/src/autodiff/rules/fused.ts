@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { reluGrad } from '../../kernels/relu-grad.ts';
 import type { JvpCall } from '../jvp-call.ts';
 import type { RuleEntry, RuleTable } from './entry.ts';
 import { matMulTangent } from './matmul.ts';
@@ -34,6 +35,7 @@ function fused(plain: string, tangent: (call: JvpCall) => tf.Tensor | null): Rul
       if (activation === 'linear') return before;
       if (activation === 'prelu') return prelu(call, plain, before);
       if (before === null) return null;
+      if (activation === 'relu') return reluGrad({ dy: before, y: call.y });
       return tf.mul(before, activationSlope(activation, call.y, call.attrs.leakyreluAlpha as number | undefined));
     },
   };
