@@ -3,7 +3,7 @@ import type { KernelAttrs, KernelInputs } from '../interpret/index.ts';
 import { matMulTangent } from '../kernels/matmul.ts';
 import { KernelName } from '../kernels/names.ts';
 import { hasKernel } from '../kernels/run.ts';
-import { activationSlope } from './rules/fused.ts';
+import { pastActivation } from './rules/fused.ts';
 import type { Tangent } from './tangent.ts';
 
 type Attrs = { transposeA: boolean; transposeB: boolean; activation?: string; leakyreluAlpha?: number };
@@ -57,7 +57,8 @@ export function matMulWithTangent(
     const along = usesFactors ? factored.product!(asMatrix(a), transposeB, before) : before;
     factored?.dispose();
     const y = activate(z);
-    const tangent = activation === 'linear' ? along : tf.mul(along, activationSlope(activation, y, leakyreluAlpha));
+    if (y !== z) z.dispose(); // two activations at once are the peak of a pass
+    const tangent = activation === 'linear' ? along : pastActivation(activation, y, along, leakyreluAlpha);
     const shape = [...(a.rank > b.rank ? a : b).shape.slice(0, -2), ...y.shape];
     return [tf.reshape(y, shape), tf.reshape(tangent, shape)] as [tf.Tensor, tf.Tensor];
   });

@@ -7,10 +7,8 @@ import { convTangent, depthwiseTangent } from './products.ts';
 import { sum } from './sum.ts';
 
 /** The derivative of a fused activation, from its output. */
-export function activationSlope(activation: string, y: tf.Tensor, leakyreluAlpha: number | undefined): tf.Tensor {
+function activationSlope(activation: string, y: tf.Tensor, leakyreluAlpha: number | undefined): tf.Tensor {
   switch (activation) {
-    case 'relu':
-      return tf.step(y);
     case 'relu6':
       return tf.mul(tf.step(y), tf.step(tf.sub(6, y)));
     case 'sigmoid':
@@ -24,6 +22,12 @@ export function activationSlope(activation: string, y: tf.Tensor, leakyreluAlpha
   }
 }
 
+/** A tangent taken past a fused activation, which gave y; axes of directions may stand in front. */
+export function pastActivation(activation: string, y: tf.Tensor, tangent: tf.Tensor, alpha?: number): tf.Tensor {
+  if (activation === 'relu') return reluGrad({ dy: tangent, y });
+  return tf.mul(tangent, activationSlope(activation, y, alpha));
+}
+
 /** activation(product + bias), the product's tangent given by `tangent`, the kernel without the rest being `plain`. */
 function fused(plain: string, tangent: (call: JvpCall) => tf.Tensor | null): RuleEntry {
   return {
@@ -35,8 +39,7 @@ function fused(plain: string, tangent: (call: JvpCall) => tf.Tensor | null): Rul
       if (activation === 'linear') return before;
       if (activation === 'prelu') return prelu(call, plain, before);
       if (before === null) return null;
-      if (activation === 'relu') return reluGrad({ dy: before, y: call.y });
-      return tf.mul(before, activationSlope(activation, call.y, call.attrs.leakyreluAlpha as number | undefined));
+      return pastActivation(activation, call.y, before, call.attrs.leakyreluAlpha as number | undefined);
     },
   };
 }
