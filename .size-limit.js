@@ -25,7 +25,7 @@ const limits = {
   '@frugal/tensor/node': '15 kB',
   '@frugal/token-boost': '40 kB',
   '@frugal/token-boost/testing': '34 kB',
-  '@frugal/wasm': '55 kB',
+  '@frugal/wasm': '68 kB',
   '@frugal/webgpu': '36 kB',
 };
 
