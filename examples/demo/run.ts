@@ -3,11 +3,19 @@ import { treeDispose } from '@frugal/tensor';
 import { costChapter } from './chapters/cost.ts';
 import { cutChapter } from './chapters/cut.ts';
 import { exitsChapter } from './chapters/exits.ts';
+import { forwardChapter } from './chapters/forward.ts';
 import { probeChapter } from './chapters/probe.ts';
 import { trainChapter } from './chapters/train.ts';
 import type { Chapter, DemoOptions, Story } from './story.ts';
 
-const chapters: readonly Chapter[] = [probeChapter, trainChapter, exitsChapter, cutChapter, costChapter];
+const chapters: readonly Chapter[] = [
+  probeChapter,
+  trainChapter,
+  exitsChapter,
+  cutChapter,
+  forwardChapter,
+  costChapter,
+];
 
 /** The whole story on one screen: what it takes to learn to read digits, and what it costs. */
 export async function runDemo(options: DemoOptions, io: Io): Promise<readonly Target[]> {
