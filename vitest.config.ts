@@ -46,6 +46,16 @@ export default defineConfig({
         'tests/conformance/**/*.test.ts',
       ]),
       suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
+      // What trains and what is nearest to TensorFlow; where it is not set up, all of it is skipped.
+      on('tensorflow', [
+        'packages/tensor/src/kernels/*.test.ts',
+        'packages/tensor/src/random/samplers.test.ts',
+        'packages/tensor/src/autodiff/{value-and-grad,vjp,jvp}.test.ts',
+        'packages/nn/src/{dense,conv,pool,norm,embedding}.test.ts',
+        'packages/nn/src/models/models.test.ts',
+        'packages/core-trainer/src/optimizers/*.test.ts',
+        'packages/core-trainer/src/estimators/*.test.ts',
+      ]),
       suite('tarballs', ['tests/tarballs/**/*.test.ts'], 120_000),
       suite('examples', ['tests/examples/**/*.test.ts'], 120_000),
     ],

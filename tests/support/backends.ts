@@ -10,8 +10,7 @@ const required = (process.env.FRUGAL_REQUIRE ?? '').split(',').filter(Boolean);
 const only = (process.env.FRUGAL_BACKENDS ?? '').split(',').filter(Boolean);
 
 /** TensorFlow takes a second to load and 350 MB in each process: only where it is asked for. */
-const asked = ({ name }: BackendProvider): boolean =>
-  only.length > 0 ? only.includes(name) : name !== 'tensorflow' || required.includes(name);
+const asked = ({ name }: BackendProvider): boolean => (only.length > 0 ? only.includes(name) : name !== 'tensorflow');
 const providers = known.filter(asked);
 // Emulated on the CPU here, so it has a suite of its own.
 if (only.includes('webgpu')) providers.push(await (await import('./webgpu.ts')).testWebgpu());
