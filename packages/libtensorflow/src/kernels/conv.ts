@@ -15,20 +15,31 @@ interface ConvAttrs {
 const pair = (x: number | readonly number[] = 1): readonly [number, number] =>
   typeof x === 'number' ? [x, x] : [x[0]!, x[1] ?? x[0]!];
 
-/** Whether TensorFlow takes these attributes as they are: it knows two paddings. */
+/** Padding of a convolution in TensorFlow's terms; undefined for what it does not know. */
+function paddingOf(pad: unknown): { readonly name: string; readonly explicit: readonly number[] } | undefined {
+  if (pad === 'same' || pad === 'valid') return { name: pad.toUpperCase(), explicit: [] };
+  if (typeof pad === 'number') return { name: 'EXPLICIT', explicit: [0, 0, pad, pad, pad, pad, 0, 0] };
+  return Array.isArray(pad) ? { name: 'EXPLICIT', explicit: pad.flat() as number[] } : undefined;
+}
+
+/** Whether TensorFlow takes these attributes as they are. */
 const fits = ({ pad, dataFormat }: ConvAttrs): boolean =>
-  (pad === 'same' || pad === 'valid') && (dataFormat === undefined || dataFormat === 'NHWC');
+  paddingOf(pad) !== undefined && (dataFormat === undefined || dataFormat === 'NHWC');
 
 /** Plans of a convolution by strides, padding and dilation. */
 function convPlans(ops: Ops, name: string): (attrs: ConvAttrs) => Plan {
-  const attributes = ({ strides, pad, dilations }: ConvAttrs): Attribute[] => [
-    ...ops.float,
-    ops.ints('strides', [1, ...pair(strides), 1]),
-    ops.string('padding', String(pad).toUpperCase()),
-    ops.string('data_format', 'NHWC'),
-    ops.bool('use_cudnn_on_gpu', true),
-    ops.ints('dilations', [1, ...pair(dilations), 1]),
-  ];
+  const attributes = ({ strides, pad, dilations }: ConvAttrs): Attribute[] => {
+    const padding = paddingOf(pad)!;
+    return [
+      ...ops.float,
+      ops.ints('strides', [1, ...pair(strides), 1]),
+      ops.string('padding', padding.name),
+      ...(padding.explicit.length > 0 ? [ops.ints('explicit_paddings', padding.explicit)] : []),
+      ops.string('data_format', 'NHWC'),
+      ops.bool('use_cudnn_on_gpu', true),
+      ops.ints('dilations', [1, ...pair(dilations), 1]),
+    ];
+  };
   return ops.plans(
     ({ strides, pad, dilations }: ConvAttrs) => `${pair(strides)} ${pad} ${pair(dilations)}`,
     (attrs) => ops.plan(name, attributes(attrs)),
@@ -106,6 +117,8 @@ interface PoolAttrs {
   readonly dimRoundingMode?: string;
 }
 
+const isNamed = ({ pad }: PoolAttrs): boolean => pad === 'same' || pad === 'valid';
+
 function poolPlans(ops: Ops, name: string): (attrs: PoolAttrs) => Plan {
   return ops.plans(
     ({ filterSize, strides, pad }: PoolAttrs) => `${pair(filterSize)} ${pair(strides)} ${pad}`,
@@ -128,7 +141,7 @@ export const poolKernels: readonly Registration[] = [
       return (call) => {
         const x = call.inputs['x']!;
         const attrs = call.attrs as unknown as PoolAttrs;
-        if (x.dtype !== 'float32' || !fits(attrs)) return stock(call);
+        if (x.dtype !== 'float32' || !isNamed(attrs)) return stock(call);
         return ops.tensor(plans(attrs)(ops.handle(x)));
       };
     },
@@ -140,7 +153,7 @@ export const poolKernels: readonly Registration[] = [
       return (call) => {
         const { dy, input, output } = call.inputs as Record<'dy' | 'input' | 'output', tf.TensorInfo>;
         const attrs = call.attrs as unknown as PoolAttrs;
-        if (!allFloat(dy, input, output) || !fits(attrs)) return stock(call);
+        if (!allFloat(dy, input, output) || !isNamed(attrs)) return stock(call);
         return ops.tensor(plans(attrs)(ops.handle(input), ops.handle(output), ops.handle(dy)));
       };
     },

@@ -68,6 +68,24 @@ const cases: Record<string, [Op, ...number[][]]> = {
   'fused matmul with elu': [(a, b) => tf.fused.matMul({ a: a!, b: b!, activation: 'elu' }), [5, 6], [6, 3]],
   'fused matmul in batches': [(a, b) => tf.fused.matMul({ a: a!, b: b! }), [2, 5, 6], [2, 6, 3]],
   conv2d: [(x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, [2, 1], 'same'), [2, 7, 6, 3], [3, 2, 3, 4]],
+  'conv2d, padded by hand': [
+    (x, w) =>
+      tf.conv2d(
+        x as tf.Tensor4D,
+        w as tf.Tensor4D,
+        [2, 1],
+        [
+          [0, 0],
+          [1, 2],
+          [0, 1],
+          [0, 0],
+        ],
+      ),
+    ...[
+      [2, 7, 6, 3],
+      [3, 2, 3, 4],
+    ],
+  ],
   'conv2d, dilated': [
     (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'valid', 'NHWC', 2),
     ...[

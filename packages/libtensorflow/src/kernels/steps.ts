@@ -120,9 +120,11 @@ export const stepKernels: readonly Registration[] = [
         const { count, learningRate, gradScale, decays, beta1, beta2, step } = a;
         const all = inputs as unknown as Inputs;
         const grads = all.slice(count, 2 * count);
-        const [power1, power2] = [beta1 ** step, beta2 ** step];
-        // TensorFlow adds ε to √v, we to √v̂ = √v / √(1 − β₂ᵗ).
-        const numbers = [power1, power2, learningRate, beta1, beta2, a.epsilon * Math.sqrt(1 - power2)];
+        // Corrections in doubles: TensorFlow would make 1 − βᵗ in float32. It moves by what βs are there, so they are corrected for.
+        const [rest1, rest2] = [1 - Math.fround(beta1) ** step, 1 - Math.fround(beta2) ** step];
+        const rate = (learningRate * Math.sqrt(rest2)) / rest1;
+        // It adds ε to √v, we to √v̂ = √v / √(1 − β₂ᵗ).
+        const numbers = [0, 0, rate, beta1, beta2, a.epsilon * Math.sqrt(rest2)];
         return variables.update([...all.slice(0, count), ...all.slice(2 * count)], grads, (handles) => {
           for (let i = 0; i < count; i++) {
             const [p, m, v] = [handles[i]!, handles[count + i]!, handles[2 * count + i]!];
