@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 const limits = {
-  '@frugal/core-trainer': '34 kB',
+  '@frugal/core-trainer': '36 kB',
   '@frugal/core-trainer/layers': '14 kB',
   '@frugal/core-trainer/node': '5 kB',
   '@frugal/core-trainer/testing': '11 kB',
@@ -14,13 +14,13 @@ const limits = {
   '@frugal/forward-grad/layers': '32 kB',
   '@frugal/libtensorflow': '40 kB',
   '@frugal/libtensorflow/register': '8 kB',
-  '@frugal/lr-probe': '40 kB',
+  '@frugal/lr-probe': '43 kB',
   '@frugal/lr-probe/layers': '36 kB',
   '@frugal/moe': '32 kB',
   '@frugal/moe/testing': '32 kB',
   '@frugal/nn': '18 kB',
   '@frugal/nn/layers': '11 kB',
-  '@frugal/sparsity-metrics': '32 kB',
+  '@frugal/sparsity-metrics': '45 kB',
   '@frugal/tensor': '60 kB',
   '@frugal/tensor/node': '15 kB',
   '@frugal/token-boost': '40 kB',
