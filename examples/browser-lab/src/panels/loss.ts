@@ -14,7 +14,7 @@ export const lossPanel: MakePanel = () => {
   let steps: number[] = [];
   let losses: number[] = [];
   let values: (number | null)[] = [];
-  let [average, weight, metric] = [0, 0, ''];
+  let [average, weight, stride, seen, metric] = [0, 0, 1, 0, ''];
   let plot: uPlot | undefined;
   let due = false;
 
@@ -39,8 +39,10 @@ export const lossPanel: MakePanel = () => {
     );
   }
 
+  /** Halves the points, old and future ones alike, so that the beginning stays as fine as the rest. */
   function thin(): void {
     if (steps.length <= MOST) return;
+    stride *= 2;
     const keep = (_: unknown, i: number): boolean => i % 2 === 1 || values[i] !== null;
     [steps, losses, values] = [steps.filter(keep), losses.filter(keep), values.filter(keep)];
   }
@@ -60,7 +62,7 @@ export const lossPanel: MakePanel = () => {
   return {
     root,
     reset(name) {
-      [steps, losses, values, average, weight] = [[], [], [], 0, 0];
+      [steps, losses, values, average, weight, stride, seen] = [[], [], [], 0, 0, 1, 0];
       metric = name ?? metric;
       plot?.destroy();
       plot = undefined;
@@ -69,6 +71,7 @@ export const lossPanel: MakePanel = () => {
       for (const [i, loss] of tick.losses.entries()) {
         average = 0.97 * average + 0.03 * loss;
         weight = 0.97 * weight + 0.03;
+        if (seen++ % stride !== 0) continue;
         steps.push(tick.steps[i]!);
         losses.push(average / weight);
         values.push(null);
