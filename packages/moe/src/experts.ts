@@ -20,9 +20,11 @@ export interface Experts<P extends Tree = ExpertsParams> {
   readonly kind: ExpertKind;
   readonly count: number;
   readonly dim: number;
+  /** Width of the output. */
+  readonly out: number;
   init(key: Key): P;
   /**
-   * Σ gate · expert(x) over the pairs of `dispatch`: [tokens, dim] → [tokens, dim].
+   * Σ gate · expert(x) over the pairs of `dispatch`: [tokens, dim] → [tokens, out].
    *
    * Gates: a tensor [pairs, 1] (differentiable), numbers from the host (constants), or none: all 1.
    */
@@ -41,27 +43,35 @@ function weights(key: Key, shape: [number, number, number], gain: number): tf.Te
 }
 
 /**
- * `count` experts dim → hidden → dim.
+ * `count` experts dim → hidden → out.
  *
  * @throws {FrugalError} `INVALID_ARGUMENT`.
  */
-export function stackedExperts(count: number, dim: number, hidden: number, kind: ExpertKind): Experts {
+export function stackedExperts(
+  count: number,
+  dim: number,
+  hidden: number,
+  kind: ExpertKind,
+  out: number = dim,
+): Experts {
   checkNumber('experts', count, { min: 1, integer: true });
   checkNumber('dim', dim, { min: 1, integer: true });
   checkNumber('hidden', hidden, { min: 1, integer: true });
+  checkNumber('out', out, { min: 1, integer: true });
   if (kind === 'relu' || kind === 'gelu') {
     return {
       kind,
       count,
       dim,
+      out,
       init: (key) => ({
         w1: weights(foldIn(key, 0), [count, dim, hidden], 2),
         b1: tf.zeros([count, hidden]),
-        w2: weights(foldIn(key, 1), [count, hidden, dim], 1),
-        b2: tf.zeros([count, dim]),
+        w2: weights(foldIn(key, 1), [count, hidden, out], 1),
+        b2: tf.zeros([count, out]),
       }),
       apply: (params, x, dispatch, gates) => plainExperts(x, params as PlainExpertsParams, dispatch, kind, gates),
-      flopsPerPair: hidden * (2 * dim + 1 + activationFlops[kind]) + dim * (2 * hidden + 1),
+      flopsPerPair: hidden * (2 * dim + 1 + activationFlops[kind]) + out * (2 * hidden + 1),
     };
   }
   const activation = halves[kind];
@@ -69,12 +79,13 @@ export function stackedExperts(count: number, dim: number, hidden: number, kind:
     kind,
     count,
     dim,
+    out,
     init: (key) => ({
       w1: weights(foldIn(key, 0), [count, dim, hidden], 1),
-      w2: weights(foldIn(key, 1), [count, hidden, dim], 1),
+      w2: weights(foldIn(key, 1), [count, hidden, out], 1),
       w3: weights(foldIn(key, 2), [count, dim, hidden], 1),
     }),
     apply: (params, x, dispatch, gates) => gatedExperts(x, params as GatedExpertsParams, dispatch, activation, gates),
-    flopsPerPair: hidden * (4 * dim + 1 + activationFlops[activation]) + 2 * hidden * dim,
+    flopsPerPair: hidden * (4 * dim + 1 + activationFlops[activation]) + 2 * hidden * out,
   };
 }

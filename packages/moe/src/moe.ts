@@ -1,6 +1,16 @@
-import { type Context, type DynamicRun, FrugalError, foldIn, type Module, PlanNeeded, type Tree } from '@frugal/tensor';
+import {
+  type Context,
+  type DynamicRun,
+  FrugalError,
+  foldIn,
+  lessonOf,
+  type Module,
+  PlanNeeded,
+  type Tree,
+} from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from './check.ts';
+import { teachRouter } from './convert/teach-router.ts';
 import { type ExpertKind, type Experts, type ExpertsParams, stackedExperts } from './experts.ts';
 import { type Capacity, type DispatchPlan, planDispatch } from './plan.ts';
 import { findPlan } from './plans.ts';
@@ -11,7 +21,7 @@ export type MoeParams<R extends Tree = Tree> = {
   readonly router: R;
   readonly experts: ExpertsParams;
   readonly shared?: ExpertsParams;
-  /** Added to every token [dim]; `splitFeedForward` makes one. */
+  /** Added to every token [out]; `splitFeedForward` makes one. */
   readonly bias?: tf.Tensor1D;
 };
 
@@ -21,6 +31,8 @@ export interface MoeOptions {
   kind?: ExpertKind;
   /** Experts that every token goes through (arXiv 2401.06066), run as one of `shared · hidden`. Default 0. */
   shared?: number;
+  /** Width of the output. Default `dim`. */
+  out?: number;
   /** The largest number of tokens of an expert in training. Default none: dropless. */
   capacity?: Capacity;
   /** The same at inference. Default none. */
@@ -63,7 +75,7 @@ export interface MoeLayer<R extends Tree = Tree> extends Module<MoeParams<R>> {
 /**
  * A mixture of experts in the place of a feed-forward network: y = Σ gate(e) · expert(e)(x) (+ shared(x)).
  *
- * [T, dim] → [T, dim] or [B, T, dim] → [B, T, dim]; all tokens of a call are routed together.
+ * [T, dim] → [T, out] or [B, T, dim] → [B, T, out]; all tokens of a call are routed together.
  *
  *     const plan = await layer.route(params, x);                              // on the host, outside of the gradient
  *     const y = layer.apply(params, x, withPlans(new Map([['', plan]])));     // synchronous, differentiable
@@ -80,12 +92,12 @@ export function moe<R extends Tree>(
   hidden: number,
   options: MoeOptions = {},
 ): MoeLayer<R> {
-  const { kind = 'gelu', shared = 0 } = options;
+  const { kind = 'gelu', shared = 0, out = dim } = options;
   checkNumber('moe: shared', shared, { min: 0, integer: true });
-  const experts = stackedExperts(router.experts, dim, hidden, kind);
+  const experts = stackedExperts(router.experts, dim, hidden, kind, out);
   return moeOf(router, experts, {
     ...options,
-    ...(shared > 0 && { always: stackedExperts(1, dim, shared * hidden, kind) }),
+    ...(shared > 0 && { always: stackedExperts(1, dim, shared * hidden, kind, out) }),
   });
 }
 
@@ -96,9 +108,9 @@ export function moeOf<R extends Tree>(
   options: Pick<MoeOptions, 'capacity' | 'evalCapacity'> & { always?: Experts } = {},
 ): MoeLayer<R> {
   const { always } = options;
-  const { dim } = experts;
-
-  const pair = experts.flopsPerPair + 2 * dim;
+  const { dim, out } = experts;
+  const pair = experts.flopsPerPair + 2 * out;
+  const shaped = (y: tf.Tensor, x: tf.Tensor): tf.Tensor => tf.reshape(y, [...x.shape.slice(0, -1), out]);
   const flat = (x: tf.Tensor): tf.Tensor => {
     if ((x.rank === 2 || x.rank === 3) && x.shape.at(-1) === dim && x.dtype === 'float32')
       return tf.reshape(x, [-1, dim]);
@@ -129,7 +141,7 @@ export function moeOf<R extends Tree>(
   };
   const cost = (plan: DispatchPlan): number[] => {
     // A shared expert is added to its token twice: into zeros, and to the chosen ones.
-    const fixed = router.flopsPerToken + (always === undefined ? 0 : always.flopsPerPair + 2 * dim);
+    const fixed = router.flopsPerToken + (always === undefined ? 0 : always.flopsPerPair + 2 * out);
     const spent = new Array<number>(plan.tokens).fill(fixed);
     for (const token of plan.rows) spent[token]! += pair;
     return spent;
@@ -155,6 +167,8 @@ export function moeOf<R extends Tree>(
     apply: (params, x, ctx) =>
       tf.tidy(() => {
         const tokens = flat(x);
+        const taught = lessonOf(ctx);
+        if (taught?.lesson.what === 'router') return shaped(teachRouter(taught, layer, params, tokens), x);
         const found = findPlan(ctx);
         if (found.plan === undefined && !found.planning) throw noPlan(ctx);
         const logits = router.logits(params.router, tokens, ctx);
@@ -162,7 +176,7 @@ export function moeOf<R extends Tree>(
         if (found.plan === undefined) {
           throw new PlanNeeded({
             path: ctx?.path ?? '',
-            scores: tf.keep(tf.clone(logits)),
+            scores: tf.keep(logits),
             plan: (values, select) => plan(values, count, ctx?.train ?? false, select),
             spent: (plan) => pairsOf(plan as DispatchPlan).map((pairs) => pairs * pair),
           });
@@ -170,12 +184,12 @@ export function moeOf<R extends Tree>(
         checkPlan(found.plan, count, router.experts);
         ctx?.taps?.set(ctx.path ? `${ctx.path}.router` : 'router', logits);
         // Gates as a tensor even where no tape is open: forward mode differentiates what runs, and host numbers are constants.
-        return tf.reshape(compute(params, tokens, found.plan, router.gates(logits, found.plan)), x.shape);
+        return shaped(compute(params, tokens, found.plan, router.gates(logits, found.plan)), x);
       }),
     async run(params, x, options = {}) {
       const plan = await layer.route(params, x, options);
-      const extra = params.bias === undefined ? 0 : dim;
-      const output = tf.tidy(() => tf.reshape(compute(params, flat(x), plan, plan.gates), x.shape));
+      const extra = params.bias === undefined ? 0 : out;
+      const output = tf.tidy(() => shaped(compute(params, flat(x), plan, plan.gates), x));
       return { output, cost: cost(plan).map((flops) => flops + extra), plan };
     },
   };

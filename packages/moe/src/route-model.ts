@@ -1,6 +1,9 @@
 import {
   type Context,
+  calibratePlans,
+  type Dataset,
   type DynamicRun,
+  type Labelled,
   type Module,
   makePlans,
   type PlanOptions,
@@ -64,4 +67,35 @@ export async function runModel<P extends Tree>(
   options: RouteModelOptions = {},
 ): Promise<ModelRun> {
   return (await runPlanned(model, params, x, planOptions(options))) as ModelRun;
+}
+
+/** Options of `calibrateBudget`. */
+export interface CalibrateBudgetOptions {
+  /** Relative error of the cost on the data that is good enough. Default 0.005. */
+  readonly tolerance?: number;
+}
+
+/**
+ * The τ at which an example costs `flops` on average, for `runModel(model, params, x, { tau })`.
+ *
+ * @param model With routers that have that knob: `dynamicKRouter`, `normRouter`.
+ * @param data Examples that the budget should hold on, ten thousand or more for 3 %; the labels are not read.
+ * @param flops Mean FLOPs per example, routers and everything else included.
+ * @returns The τ, and the cost measured with it on the data.
+ * @throws {FrugalError} `BAD_BUDGET` if no τ costs that; says the range.
+ */
+export async function calibrateBudget<P extends Tree>(
+  model: Module<P> | Staged<P>,
+  params: P,
+  data: Dataset<Labelled>,
+  flops: number,
+  options: CalibrateBudgetOptions = {},
+): Promise<{ readonly tau: number; readonly cost: number }> {
+  const { knob, cost } = await calibratePlans(model, params, data, flops, {
+    ...options,
+    low: 0,
+    high: 1,
+    knobs: (tau) => ({ tau }),
+  });
+  return { tau: knob, cost };
 }

@@ -4,6 +4,7 @@ import {
   FrugalError,
   findPlan,
   foldIn,
+  lessonOf,
   type Module,
   PlanNeeded,
   type Tree,
@@ -14,7 +15,6 @@ import { type Learners, type LearnersParams, stackedLearners } from './learners.
 import { teach } from './phases/teach.ts';
 import { type BoostPlan, planCounts } from './plan.ts';
 import { straightThrough } from './straight-through.ts';
-import { teachingOf } from './teaching.ts';
 
 /** Parameters of `tokenBoost`; `bias` [out] is added once, however many learners run. */
 export type BoostParams<G extends Tree = Tree> = {
@@ -139,9 +139,9 @@ export function tokenBoost<G extends Tree>(
     apply: (params, x, ctx) =>
       tf.tidy(() => {
         const tokens = flat(x);
-        const teaching = teachingOf(ctx);
-        if (teaching !== undefined) {
-          return shaped(teach(teaching, { gate: gate as Gate, learners, path: ctx?.path ?? '' }, params, tokens), x);
+        const taught = lessonOf(ctx);
+        if (taught?.lesson.what === 'learners' || taught?.lesson.what === 'gate') {
+          return shaped(teach(taught, { gate: gate as Gate, learners, path: ctx?.path ?? '' }, params, tokens), x);
         }
         const found = findPlan(ctx);
         const count = tokens.shape[0];

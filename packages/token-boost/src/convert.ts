@@ -1,10 +1,8 @@
-import { FrugalError, isTensor, type Tree } from '@frugal/tensor';
+import { FrugalError, isTensor, type Tree, treeClone, treeGraft } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BoostParams } from './boost.ts';
 import type { LearnersParams } from './learners.ts';
 import type { Affine, Replaced } from './teaching.ts';
-
-type Node = { readonly [name: string]: Tree };
 
 const isBoosted = (node: Tree): node is BoostParams =>
   !isTensor(node) && !Array.isArray(node) && 'gate' in node && 'learners' in node && 'bias' in node;
@@ -22,30 +20,8 @@ const isBoosted = (node: Tree): node is BoostParams =>
  * @throws {FrugalError} `BAD_TREE` where the two do not fit, by path.
  */
 export function boostParams<P extends Tree>(fresh: P, trained: Tree): P {
-  return tf.tidy(() => convert(fresh, trained, '') as tf.TensorContainer) as P;
-}
-
-function convert(fresh: Tree, trained: Tree, path: string): Tree {
-  if (isBoosted(fresh)) return fromDense(fresh, trained as Replaced, path);
-  if (isTensor(fresh)) {
-    if (isTensor(trained) && trained.shape.join() === fresh.shape.join()) return tf.clone(trained);
-    throw misfit(path, `[${fresh.shape}]`, isTensor(trained) ? `[${trained.shape}]` : 'no tensor');
-  }
-  if (isTensor(trained)) throw misfit(path, 'a tree', `a tensor [${trained.shape}]`);
-  const child = (name: string): Tree => {
-    const [own, theirs] = [(fresh as Node)[name]!, (trained as Node)[name]];
-    const where = path === '' ? name : `${path}.${name}`;
-    if (theirs === undefined) throw misfit(where, 'something', 'nothing');
-    return convert(own, theirs, where);
-  };
-  if (Array.isArray(fresh)) return fresh.map((_, i) => child(String(i)));
-  return Object.fromEntries(Object.keys(fresh).map((name) => [name, child(name)]));
-}
-
-function misfit(path: string, wanted: string, got: string): FrugalError {
-  return new FrugalError(
-    'BAD_TREE',
-    `boostParams: at '${path}' the boosted model has ${wanted}, the trained parameters ${got}. Make both models alike but for the boosted layers.`,
+  return treeGraft(fresh, trained, (mine, theirs, path) =>
+    isBoosted(mine) ? fromDense(mine, theirs as Replaced, path) : undefined,
   );
 }
 
@@ -54,18 +30,16 @@ function fromDense(fresh: BoostParams, trained: Replaced, path: string): Tree {
   const [learners, dim, hidden] = w1.shape;
   const out = w2.shape[2];
   const last: Affine | undefined = 'fc1' in trained ? trained.fc2 : trained;
-  if (last?.weight?.shape[1] !== out) throw misfit(path, `a layer of width ${out}`, `one of ${last?.weight?.shape[1]}`);
+  const width = last?.weight?.shape[1];
+  if (width !== out) {
+    throw new FrugalError('BAD_TREE', `boostParams: the layer at '${path}' is ${out} wide, what it replaces ${width}.`);
+  }
   const bias = last.bias === undefined ? tf.zeros([out]) : tf.clone(last.bias);
-  const gate = copy(fresh.gate);
+  const gate = treeClone(fresh.gate);
   const units = 'fc1' in trained ? trained.fc1.weight.shape[1] : 0;
-  if (!('fc1' in trained) || units !== learners * hidden) return { gate, learners: copy(fresh.learners), bias };
+  if (!('fc1' in trained) || units !== learners * hidden) return { gate, learners: treeClone(fresh.learners), bias };
   return { gate, learners: dealOut(trained, { learners, dim, hidden, out }), bias };
 }
-
-const copy = (tree: Tree): Tree =>
-  isTensor(tree)
-    ? tf.clone(tree)
-    : Object.fromEntries(Object.entries(tree as Node).map(([name, part]) => [name, copy(part)]));
 
 /** Hidden units by how much they can weigh, |w_in| · |w_out|, largest first. */
 function dealOut(

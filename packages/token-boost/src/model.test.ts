@@ -187,7 +187,7 @@ describeEachBackend('a boosted vit', () => {
 
   it('says what does not fit', () => {
     const [fresh, other] = [model.init(key(2)), vit({ ...sizes, depth: 1 }).init(key(1))];
-    expect(() => boostParams(fresh, other)).toThrow(/at 'blocks.1' the boosted model has something, .* nothing/);
+    expect(() => boostParams(fresh, other)).toThrow(/at 'blocks.1' there should be something, got nothing/);
     const { x, y } = batchOf(0);
     const deep = model.init(key(1));
     expect(() => distillLoss(model, other)(deep, { x, y }, training)).toThrow(/at 'blocks.1.attn.qkv'/);

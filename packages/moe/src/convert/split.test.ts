@@ -13,7 +13,8 @@ import { moe } from '../moe.ts';
 import { normRouter } from '../routers/norm.ts';
 import { denseReference } from '../testing/index.ts';
 import { balancedGroups } from './balanced-groups.ts';
-import { expertNorms, splitFeedForward, squaredHoyer } from './split.ts';
+import { splitFeedForward, squaredHoyer } from './split.ts';
+import { expertNorms } from './teach-router.ts';
 
 const [dim, hidden, experts] = [8, 24, 4];
 

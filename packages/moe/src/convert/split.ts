@@ -1,17 +1,25 @@
 import { gatherRows, type Key } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Experts } from '../experts.ts';
 import type { PlainExpertsParams } from '../sparse-experts.ts';
 import { balancedGroups } from './balanced-groups.ts';
+import { coactivationGroups } from './coactivation-groups.ts';
 
 /** A two-layer network: `weight` [in, out], as `feedForward` of `@frugal/nn` has it. */
-export interface FeedForward {
+export type FeedForward = {
   readonly fc1: { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };
   readonly fc2: { readonly weight: tf.Tensor2D; readonly bias: tf.Tensor1D };
+};
+
+/** Options of `splitFeedForward`. */
+export interface SplitOptions {
+  readonly key: Key;
+  /** Outputs of the activation [tokens, hidden]: units that are active together then stay together, instead of similar ones. */
+  readonly activity?: tf.Tensor2D | undefined;
 }
 
 /**
- * Cuts a trained feed-forward network into experts of equal width, hidden units with similar weights together.
+ * Cuts a trained feed-forward network into experts of equal width, hidden units with similar weights together (balanced
+ * k-means), or with an `activity` those that are active on the same tokens (a balanced cut of the co-activation graph).
  *
  * All experts with gates of 1 compute what the network computed. Works for any activation of hidden units one by one; few experts are
  * then enough only where few units are active (ReLU, and better after training with `squaredHoyer`).
@@ -23,13 +31,18 @@ export interface FeedForward {
 export async function splitFeedForward(
   { fc1, fc2 }: FeedForward,
   experts: number,
-  options: { key: Key },
+  options: SplitOptions,
 ): Promise<{ experts: PlainExpertsParams; bias: tf.Tensor1D }> {
   const [dim, hidden] = fc1.weight.shape;
-  const columns = tf.transpose(fc1.weight);
-  const points = (await columns.data()) as Float32Array;
-  columns.dispose();
-  const order = Int32Array.from(balancedGroups(points, dim, experts, options).flat());
+  const { key, activity } = options;
+  const seen = activity ?? tf.transpose(fc1.weight);
+  const values = (await seen.data()) as Float32Array;
+  if (activity === undefined) seen.dispose();
+  const groups =
+    activity === undefined
+      ? balancedGroups(values, dim, experts, { key })
+      : coactivationGroups(values, hidden, experts, { key });
+  const order = Int32Array.from(groups.flat());
   const width = hidden / experts;
   return tf.tidy(() => {
     const rows = tf.reshape(gatherRows(tf.transpose(fc1.weight), order), [experts, width, dim]);
@@ -42,24 +55,6 @@ export async function splitFeedForward(
       },
       bias: tf.clone(fc2.bias),
     };
-  });
-}
-
-/**
- * ‖expert(x)‖₂ of every expert for every token: what a `normRouter` is trained to predict.
- *
- * @param x [tokens, dim].
- * @returns [tokens, experts].
- */
-export function expertNorms(experts: Experts, params: PlainExpertsParams, x: tf.Tensor2D): tf.Tensor2D {
-  const tokens = x.shape[0];
-  const rows = Int32Array.from({ length: tokens }, (_, t) => t);
-  return tf.tidy(() => {
-    const norms = Array.from({ length: experts.count }, (_, e) => {
-      const ends = Array.from({ length: experts.count }, (_, other) => (other < e ? 0 : tokens));
-      return tf.norm(experts.apply(params, x, { tokens, rows, ends }), 2, 1);
-    });
-    return tf.stack(norms, 1) as tf.Tensor2D;
   });
 }
 

@@ -1,4 +1,5 @@
 export { treeFromEntries, treeRestore } from './from-entries.ts';
+export { treeAt, treeGraft } from './graft.ts';
 export {
   assertSameStructure,
   isStructured,

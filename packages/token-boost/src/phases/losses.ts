@@ -3,56 +3,14 @@ import {
   FrugalError,
   type Labelled,
   type LossFunction,
+  layerwiseLoss,
   type Module,
   type Tree,
-  treeEntries,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ChoiceContext, TrainedChoice } from '../boost.ts';
 import { checkNumber } from '../check.ts';
-import { type Replaced, type Teaching, whileTeaching } from '../teaching.ts';
-
-/** The part of a tree at a path like `'blocks.0.mlp'`. */
-function at(tree: Tree, path: string): Tree | undefined {
-  if (path === '') return tree;
-  return path
-    .split('.')
-    .reduce<Tree | undefined>((node, name) => (node as Record<string, Tree> | undefined)?.[name], tree);
-}
-
-/** Runs a model whose boosted layers are taught; the mean of their losses for each example [B]. */
-function taught<P extends Tree>(
-  model: Module<P>,
-  trained: Tree,
-  how: Pick<Teaching, 'what' | 'factor'>,
-): LossFunction<P, Labelled> {
-  const replaced = (path: string): Replaced => {
-    const found = at(trained, path) as Partial<Record<'fc1' | 'weight', unknown>> | undefined;
-    if (found?.fc1 !== undefined || found?.weight !== undefined) return found as Replaced;
-    const known = treeEntries(trained).map(([name]) => name);
-    throw new FrugalError(
-      'NO_TEACHER',
-      `There is no { fc1, fc2 } or { weight, bias } at '${path}' in the trained parameters; they have ${known.slice(0, 8).join(', ')}, …`,
-    );
-  };
-  return (params, { x }, ctx) => {
-    const examples = x.shape[0]!;
-    const losses: tf.Tensor[] = [];
-    const report = (_: string, loss: tf.Tensor): void => {
-      // The model's tidies end before the losses are added up.
-      losses.push(tf.keep(tf.tidy(() => tf.mean(tf.reshape(loss, [examples, -1]), 1))));
-    };
-    try {
-      return tf.tidy(() => {
-        model.apply(params, x, whileTeaching({ ...how, replaced, report }, ctx));
-        if (losses.length === 0) throw new FrugalError('NO_LAYERS', 'The model has no boosted layers to teach.');
-        return tf.div(tf.addN(losses), losses.length) as tf.Tensor1D;
-      });
-    } finally {
-      tf.dispose(losses);
-    }
-  };
-}
+import type { Teaching } from '../teaching.ts';
 
 /**
  * Phase 1: every boosted layer learns by itself what the layer computed that it replaced.
@@ -65,7 +23,8 @@ function taught<P extends Tree>(
  * @returns A loss [B] for any trainer; labels are not used.
  */
 export function distillLoss<P extends Tree>(model: Module<P>, trained: Tree): LossFunction<P, Labelled> {
-  return taught(model, trained, { what: 'learners', factor: 1 });
+  const lesson: Teaching = { what: 'learners', trained, factor: 1 };
+  return layerwiseLoss(model, lesson);
 }
 
 /**
@@ -82,7 +41,8 @@ export function gateLoss<P extends Tree>(
   factor: number = 1 / 1.2,
 ): LossFunction<P, Labelled> {
   checkNumber('gateLoss: factor', factor, { min: 1e-6, max: 1 });
-  return taught(model, trained, { what: 'gate', factor });
+  const lesson: Teaching = { what: 'gate', trained, factor };
+  return layerwiseLoss(model, lesson);
 }
 
 /** Options of `boostLoss`. */

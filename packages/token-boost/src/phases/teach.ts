@@ -1,4 +1,4 @@
-import { gelu, stopGradient } from '@frugal/tensor';
+import { FrugalError, gelu, type OpenLesson, stopGradient, type Tree, treeAt, treeEntries } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { BoostParams } from '../boost.ts';
 import type { Gate } from '../gate.ts';
@@ -55,17 +55,29 @@ function gateCrossEntropy(gate: Gate, params: BoostParams, x: tf.Tensor, labels:
   return tf.neg(tf.sum(tf.mul(tf.logSoftmax(logits), wanted), 1));
 }
 
+/** What the layer at a path replaced. */
+function replacedAt(trained: Tree, path: string): Replaced {
+  const found = treeAt(trained, path) as Partial<Record<'fc1' | 'weight', unknown>> | undefined;
+  if (found?.fc1 !== undefined || found?.weight !== undefined) return found as Replaced;
+  const known = treeEntries(trained).map(([name]) => name);
+  throw new FrugalError(
+    'NO_TEACHER',
+    `There is no { fc1, fc2 } or { weight, bias } at '${path}' in the trained parameters; they have ${known.slice(0, 8).join(', ')}, …`,
+  );
+}
+
 /** Reports the layer's own loss on its tokens, gradients into them stopped, and gives what the replaced layer gives. */
-export function teach(teaching: Teaching, pupil: Pupil, params: BoostParams, x: tf.Tensor): tf.Tensor {
+export function teach({ lesson, report }: OpenLesson, pupil: Pupil, params: BoostParams, x: tf.Tensor): tf.Tensor {
   const { gate, learners, path } = pupil;
+  const { what, trained, factor } = lesson as Teaching;
   const seen = stopGradient(x);
-  const target = original(teaching.replaced(path), learners.activation, seen);
+  const target = original(replacedAt(trained, path), learners.activation, seen);
   const sums = learners.partialSums(params.learners, seen).map((sum) => tf.add(sum, params.bias));
-  if (teaching.what === 'learners') {
-    teaching.report(path, distillation(sums, target));
+  if (what === 'learners') {
+    report(distillation(sums, target));
   } else {
     const distances = sums.map((sum) => tf.norm(tf.sub(stopGradient(sum), target), 2, 1));
-    teaching.report(path, gateCrossEntropy(gate, params, seen, gateLabels(distances, teaching.factor)));
+    report(gateCrossEntropy(gate, params, seen, gateLabels(distances, factor)));
   }
   return target;
 }
