@@ -111,7 +111,7 @@ export function tokenBoost<G extends Tree>(
   const select = (logits: Float32Array, tokens: number, how: CountOptions): BoostPlan =>
     planCounts(gate.select(logits, tokens, how), gate.learners);
   const planned = (params: BoostParams<G>, tokens: tf.Tensor, plan: BoostPlan): tf.Tensor =>
-    tf.add(learners.planned(params.learners, tokens, plan), params.bias);
+    learners.planned(params.learners, params.bias, tokens, plan);
 
   const trained = (params: BoostParams<G>, tokens: tf.Tensor, ctx: Context): tf.Tensor => {
     const logits = gate.logits(params.gate, tokens, ctx);

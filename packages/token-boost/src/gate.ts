@@ -1,5 +1,6 @@
 import { type Context, foldIn, type Key, randomNormal, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
+import { affine } from './affine.ts';
 import { checkNumber } from './check.ts';
 
 /** What a gate may be told when it chooses; every call may say something else. */
@@ -73,11 +74,7 @@ export function mlpGate(dim: number, learners: number, options: MlpGateOptions =
         w2: tf.mul(randomNormal(foldIn(key, 1), [width, choices]), 0.1 / Math.sqrt(width)),
         b2: tf.zeros([choices]),
       })) as MlpGateParams,
-    logits: ({ w1, b1, w2, b2 }, tokens) =>
-      tf.tidy(() => {
-        const hidden = tf.relu(tf.add(tf.matMul(tokens as tf.Tensor2D, w1), b1));
-        return tf.add(tf.matMul(hidden as tf.Tensor2D, w2), b2);
-      }),
+    logits: ({ w1, b1, w2, b2 }, tokens) => tf.tidy(() => affine(affine(tokens, w1, b1, 'relu'), w2, b2)),
     select: (logits, tokens, options) => selectCounts(logits, tokens, { learners, min }, options),
   };
 }

@@ -1,5 +1,6 @@
 import { foldIn, gatherRows, gelu, type Key, randomNormal, scatterAddRows, segmentMatMul } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
+import { affine } from './affine.ts';
 import { checkNumber } from './check.ts';
 import { type BoostPlan, isFull } from './plan.ts';
 
@@ -19,8 +20,8 @@ export interface LearnersShape {
 /** Learners without output biases, as their outputs add up. */
 export interface Learners extends LearnersShape {
   init(key: Key): LearnersParams;
-  /** The sum of as many learners as each token gets, [tokens, dim] → [tokens, out]; the others are not computed. */
-  planned(params: LearnersParams, x: tf.Tensor, plan: BoostPlan): tf.Tensor;
+  /** The bias and as many learners as each token gets, [tokens, dim] → [tokens, out]; the others are not computed. */
+  planned(params: LearnersParams, bias: tf.Tensor1D, x: tf.Tensor, plan: BoostPlan): tf.Tensor;
   /** Σⱼ share[t, j] · learnerⱼ(x[t]) with everything computed; differentiable in the shares [tokens, learners] too. */
   shared(params: LearnersParams, x: tf.Tensor, shares: tf.Tensor): tf.Tensor;
   /** The sum of the first k learners for every k from 1, [tokens, out] each. */
@@ -39,17 +40,14 @@ export function stackedLearners(shape: LearnersShape): Learners {
   for (const [name, value] of Object.entries({ learners, dim, hidden, out })) {
     checkNumber(name, value, { min: 1, max: name === 'learners' ? 255 : Number.MAX_SAFE_INTEGER, whole: true });
   }
-  const activate = (h: tf.Tensor): tf.Tensor => (activation === 'relu' ? tf.relu(h) : gelu(h));
   /** [learners, dim, hidden] → [dim, learners · hidden]. */
   const side = (w1: tf.Tensor3D): tf.Tensor2D =>
     tf.reshape(tf.transpose(w1, [1, 0, 2]), [dim, learners * hidden]) as tf.Tensor2D;
   /** All hidden units of all learners, [tokens, learners · hidden]. */
   const all = ({ w1, b1 }: LearnersParams, x: tf.Tensor): tf.Tensor2D => {
     const bias = tf.reshape(b1, [learners * hidden]) as tf.Tensor1D;
-    if (activation === 'relu' && !tf.engine().isTapeOn()) {
-      return tf.fused.matMul({ a: x as tf.Tensor2D, b: side(w1), bias, activation: 'relu' }) as tf.Tensor2D;
-    }
-    return activate(tf.add(tf.matMul(x as tf.Tensor2D, side(w1)), bias)) as tf.Tensor2D;
+    if (activation === 'relu') return affine(x, side(w1), bias, 'relu');
+    return gelu(affine(x, side(w1), bias)) as tf.Tensor2D;
   };
   const below = (w2: tf.Tensor3D): tf.Tensor2D => tf.reshape(w2, [learners * hidden, out]);
   const product = hidden * (2 * dim + 1 + activationFlops[activation]) + out * 2 * hidden;
@@ -64,13 +62,13 @@ export function stackedLearners(shape: LearnersShape): Learners {
         b1: tf.zeros([learners, hidden]) as tf.Tensor2D,
         w2: tf.mul(randomNormal(foldIn(key, 1), [learners, hidden, out]), Math.sqrt(1 / (learners * hidden))),
       })) as LearnersParams,
-    planned: (params, x, plan) =>
+    planned: (params, bias, x, plan) =>
       tf.tidy(() => {
-        if (isFull(plan)) return tf.matMul(all(params, x), below(params.w2));
+        if (isFull(plan)) return affine(all(params, x), below(params.w2), bias);
         const { rows, ends } = plan;
         const hidden = segmentMatMul({ x: gatherRows(x, rows), w: params.w1, bias: params.b1 }, { ends, activation });
         const outputs = segmentMatMul({ x: hidden, w: params.w2 }, { ends });
-        return scatterAddRows({ into: tf.zeros([plan.tokens, out]), x: outputs }, { rows });
+        return tf.add(scatterAddRows({ into: tf.zeros([plan.tokens, out]), x: outputs }, { rows }), bias);
       }),
     shared: (params, x, shares) =>
       tf.tidy(() => {

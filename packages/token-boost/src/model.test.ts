@@ -114,11 +114,12 @@ describeEachBackend('a boosted vit', () => {
   });
 
   it('distils its learners', async () => {
-    const { trained, params: start } = converted();
-    let params = start;
-    const loss = distillLoss(model, trained);
+    const [small, boosted] = [vit({ ...sizes, depth: 1 }), vit({ ...sizes, depth: 1, block: () => boostedBlock(16) })];
+    const [trained, fresh] = [small.init(key(1)), boosted.init(key(2))];
+    let params = boostParams(fresh, trained);
+    const loss = distillLoss(boosted, trained);
     const seen: number[] = [];
-    for (let step = 0; step < 30; step++) {
+    for (let step = 0; step < 15; step++) {
       const batch = batchOf(step);
       const [value, grads] = valueAndGrad((p: typeof params) => tf.tidy(() => tf.mean(loss(p, batch, training))))(
         params,
@@ -128,8 +129,8 @@ describeEachBackend('a boosted vit', () => {
       tf.dispose([batch.x, batch.y, params, value, grads] as tf.TensorContainer);
       params = next;
     }
-    expect(seen.at(-1)!).toBeLessThan(0.8 * seen[0]!);
-    for (const tree of [trained, params]) treeDispose(tree);
+    expect(seen.at(-1)!).toBeLessThan(0.95 * seen[0]!);
+    for (const tree of [trained, fresh, params]) treeDispose(tree);
   });
 
   it('adds losses that say what they should', async () => {

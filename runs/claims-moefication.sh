@@ -1,0 +1,6 @@
+#!/bin/sh
+# MoEfication and D2DMoE on MNIST, three seeds: what can be left out of a plain net, and of a sparsified one. At most half an hour on 2 vCPUs.
+set -e
+cd "$(dirname "$0")/.."
+node scripts/setup.mjs
+node --conditions=@frugal/source --import tsx examples/dynamic-nets/studies/claims-moefication.ts "$@"
