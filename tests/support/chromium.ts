@@ -27,8 +27,12 @@ const packed = join(manifest.slice(0, manifest.lastIndexOf('/build/') + 1), 'bin
 
 async function untar(name: string, to: string): Promise<void> {
   const tar = spawn('tar', ['-x', '-C', to], { stdio: ['pipe', 'inherit', 'inherit'] });
+  const unpacking = pipeline(createReadStream(join(packed, name)), createBrotliDecompress(), tar.stdin);
   const [, [code]] = await Promise.all([
-    pipeline(createReadStream(join(packed, name)), createBrotliDecompress(), tar.stdin),
+    // tar may leave at the end mark, before it was sent the padding behind it; its exit code says whether all went well.
+    unpacking.catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ERR_STREAM_PREMATURE_CLOSE' && error.code !== 'EPIPE') throw error;
+    }),
     once(tar, 'close') as Promise<[number]>,
   ]);
   if (code !== 0) throw new Error(`tar left with ${code} on ${name}.`);

@@ -75,7 +75,8 @@ export function createProbe(options: ProbeOptions = {}): Probe {
 
   /** Starts reading `y`; values arrive later, its layer is known now. */
   function note(index: number, kernel: string, activation: string, y: tf.Tensor): void {
-    const { shape } = y;
+    // tfjs puts a batch axis of one in front of its fused products.
+    const shape = kernel === '_FusedMatMul' && y.rank === 3 && y.shape[0] === 1 ? y.shape.slice(1) : y.shape;
     const layout = layoutOf(shape, examples);
     let layer = layers[index];
     if (layer === undefined) {

@@ -9,6 +9,8 @@ import { sum } from './sum.ts';
 /** The derivative of a fused activation, from its output. */
 function activationSlope(activation: string, y: tf.Tensor, leakyreluAlpha: number | undefined): tf.Tensor {
   switch (activation) {
+    case 'relu':
+      return tf.step(y);
     case 'relu6':
       return tf.mul(tf.step(y), tf.step(tf.sub(6, y)));
     case 'sigmoid':
@@ -22,9 +24,10 @@ function activationSlope(activation: string, y: tf.Tensor, leakyreluAlpha: numbe
   }
 }
 
-/** A tangent taken past a fused activation, which gave y; axes of directions may stand in front. */
+/** A tangent taken past a fused activation, which gave y; axes of directions may stand in front, and a bias's alone is smaller. */
 export function pastActivation(activation: string, y: tf.Tensor, tangent: tf.Tensor, alpha?: number): tf.Tensor {
-  if (activation === 'relu') return reluGrad({ dy: tangent, y });
+  const whole = tangent.rank >= y.rank && tf.util.arraysEqual(tangent.shape.slice(tangent.rank - y.rank), y.shape);
+  if (activation === 'relu' && whole) return reluGrad({ dy: tangent, y });
   return tf.mul(tangent, activationSlope(activation, y, alpha));
 }
 
