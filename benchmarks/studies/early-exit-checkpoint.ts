@@ -44,10 +44,10 @@ const pixels = await phase(pixelHead, {
   watch: (params) => watch((x) => [pixelHead.apply(params, x)]),
 });
 
-/** Mixed training: the backbone alone for an epoch, then everything together for six. */
+/** Mixed training: the backbone alone for an epoch, then everything together for eight. */
 const mixed: Regime = [
   ['backbone', epochs(1)],
-  ['joint', epochs(6)],
+  ['joint', epochs(8)],
 ];
 const common = { data, peak: 1.5e-3 };
 say('LeNet');
