@@ -23,7 +23,7 @@ async function run(tasks: readonly NetTask[], steps: number): Promise<Case[]> {
   for (const task of tasks) {
     for (const optimizer of names) {
       const start = performance.now();
-      cases.push(await runCase(task, optimizer, steps, SEEDS));
+      cases.push(await runCase(task, optimizer, { steps, seeds: SEEDS }));
       console.log(`${task.name}, ${optimizer}, ${steps} steps: ${((performance.now() - start) / 1000).toFixed(1)} s`);
     }
   }

@@ -61,13 +61,25 @@ function reader(data: Dataset<Labelled>, key: Key): () => Promise<Labelled> {
   return async () => (await batches.next()).value as Labelled;
 }
 
+/** How a case is run. */
+export interface CaseOptions {
+  readonly steps: number;
+  readonly seeds: number;
+  /** Who recommends. Default: everybody, with Schedule-Free and Prodigy beside AdamW. */
+  readonly ask?: typeof askAll;
+}
+
 /** Runs a case for some seeds. Probes, grid and policies start from the same parameters. */
-export async function runCase(task: NetTask, optimizer: OptimizerName, steps: number, seeds: number): Promise<Case> {
+export async function runCase(
+  task: NetTask,
+  optimizer: OptimizerName,
+  { steps, seeds, ask = askAll }: CaseOptions,
+): Promise<Case> {
   const done: Seed[] = [];
   for (let seed = 0; seed < seeds; seed++) {
     const params = netOf(task).init(keyOf(seed, 0));
     const start = await lossOn(task, params, task.test);
-    const { picks, stepFlops } = await askAll(problemOf(task, params as Tree, keyOf(seed, 1)), optimizer, steps);
+    const { picks, stepFlops } = await ask(problemOf(task, params as Tree, keyOf(seed, 1)), optimizer, steps);
     const grid = grids[optimizer];
     const asked = picks.filter(({ rate }) => rate !== undefined);
     const outcomes = await trainStack({
@@ -76,7 +88,7 @@ export async function runCase(task: NetTask, optimizer: OptimizerName, steps: nu
       batch: reader(batchesOf(task), keyOf(seed, 2)),
     });
     const ends = outcomes.map(endOf);
-    const free = optimizer === 'adamw' ? await runFree(task, params as Tree, seed, steps) : [];
+    const free = optimizer === 'adamw' && ask === askAll ? await runFree(task, params as Tree, seed, steps) : [];
     done.push({
       start: start.loss,
       stepFlops,

@@ -22,6 +22,8 @@ export interface MiniatureRunsOptions {
   readonly start?: number;
   /** Examples that the end of a miniature is measured on. Default 256. */
   readonly examples?: number;
+  /** e: in a run of T steps, more than six miniatures of n, the rate is taken times (6 n / T)^e. Default 0.5. */
+  readonly shrink?: number;
 }
 
 /** Difference of two losses, relative, below which the choice between them is chance. */
@@ -34,7 +36,7 @@ const TEMPERATURE = 0.1;
  *
  * The rate is the geometric mean of the lowest and its two neighbours, each with weight exp(−(L − L_min) / (0.1 L_min)): a
  * pick between the rungs that is not at the mercy of one of them, as the top of a parabola would be. The longer the run
- * is compared to its miniatures, the lower its best rate: times √(6 n / T) where it is longer than six of them.
+ * is compared to its miniatures, the lower its best rate: times (6 n / T)^`shrink` where it is longer than six of them.
  */
 export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
   const {
@@ -45,9 +47,11 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
     lookAhead = 1,
     start = 0.3,
     examples = 256,
+    shrink = 0.5,
   } = options;
   checkNumber('share', share, { positive: true, max: 1 });
   checkNumber('perDecade', perDecade, { min: 1 });
+  checkNumber('shrink', shrink, { min: 0 });
   return {
     name: `miniature runs of 1/${Math.round(1 / share)}`,
     advise: (problem, policy) =>
@@ -78,7 +82,8 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
           const tried = runs.map(({ rate }) => rate.toPrecision(2)).join(', ');
           throw new ProbeError('DIVERGED', `miniature runs of ${steps} steps diverged at every rate: ${tried}.`);
         }
-        return adviceFrom({ runs, best: rateOf(pick), critical, steps, whole, cost: scene.cost });
+        const factor = Math.min(1, ((6 * steps) / whole) ** shrink);
+        return adviceFrom({ runs, best: rateOf(pick), critical, steps, whole, factor, cost: scene.cost });
       }),
   };
 }
@@ -89,13 +94,13 @@ function adviceFrom(found: {
   critical: CriticalRate | undefined;
   steps: number;
   whole: number;
+  factor: number;
   cost: ProbeCost;
 }): Advice {
-  const { runs, best, critical, steps, whole, cost } = found;
-  const shrink = Math.min(1, ((6 * steps) / whole) ** 0.5);
+  const { runs, best, critical, steps, whole, factor, cost } = found;
   return {
-    rate: middle(runs, best) * shrink,
-    ...judge(runs, best, steps, shrink),
+    rate: middle(runs, best) * factor,
+    ...judge(runs, best, { steps, whole, factor }),
     evidence: { miniatures: runs, ...(critical === undefined ? {} : { critical }) },
     cost,
   };
@@ -118,17 +123,16 @@ function middle(runs: readonly Miniature[], best: number): number {
 function judge(
   runs: readonly Miniature[],
   best: number,
-  steps: number,
-  shrink: number,
+  { steps, whole, factor }: { steps: number; whole: number; factor: number },
 ): { confidence: Confidence; reasons: string[] } {
   const at = runs.findIndex(({ rate }) => rate === best);
   const lowest = runs[at]!.loss;
   const reasons = [
     `Of ${runs.length} miniature runs of ${steps} steps, the one at ${best.toPrecision(2)} ended lowest, at a loss of ${lowest.toPrecision(4)}.`,
   ];
-  if (shrink < 1) {
+  if (factor < 1) {
     reasons.push(
-      `Longer runs want lower rates: times ${shrink.toFixed(2)} for a run ${Math.round(6 / shrink ** 2)} times as long.`,
+      `Longer runs want lower rates: times ${factor.toFixed(2)} for a run ${Math.round(whole / steps)} times as long.`,
     );
   }
   const neighbours = [runs[at - 1], runs[at + 1]];
