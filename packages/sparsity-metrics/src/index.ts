@@ -76,8 +76,10 @@ export { type LayerWork, type RemainingWork, remainingWork } from './masks/remai
 export { type CubicSparsityOptions, cubicSparsity, geometricSparsity } from './masks/schedule.ts';
 export { type LotteryTicketsOptions, lotteryTickets, shuffleMasks, type Ticket } from './masks/tickets.ts';
 export { inputNorms, wandaMasks } from './masks/wanda.ts';
+export { type Curve, type CurvesOptions, curvesSvg } from './pictures/curves.ts';
 export type { Coding } from './storage/codings.ts';
 export { type DecodedSparse, type DecodeSparseOptions, decodeSparse } from './storage/decode-sparse.ts';
 export { type EncodeSparseOptions, encodeSparse, type SparseFile, type StoredTensor } from './storage/encode-sparse.ts';
 export { type Compacted, type CompactOptions, compact, type LayerMakers } from './structured/compact.ts';
+export { activationScores, gradientScores, type UnitScores, unitsAbove } from './structured/unit-scores.ts';
 export { type KeptUnits, type PruneUnitsOptions, pruneUnits, unitMasks } from './structured/units.ts';

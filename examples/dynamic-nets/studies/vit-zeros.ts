@@ -1,0 +1,201 @@
+// What runs/vit-zeros.sh runs: which share of the activations of a small ReLU vit is zero, and how that changes while it learns to read MNIST.
+// A cosine, a constant rate, and a cosine with a penalty of activity (squared Hoyer); three seeds, rates chosen on validation images.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { adamw, constant, cosine, train, warmup } from '@frugal/core-trainer';
+import { readMnist } from '@frugal/datasets/node';
+import { accuracyOf, type Lesson } from '@frugal/example-mnist';
+import {
+  type ActivitySample,
+  createProbe,
+  curvesSvg,
+  probeActivations,
+  watchActivity,
+  withActivityPenalty,
+} from '@frugal/sparsity-metrics';
+import {
+  foldIn,
+  key,
+  type Labelled,
+  type LossFunction,
+  type Module,
+  mean,
+  standardDeviation,
+  type Tree,
+  treeDispose,
+  useBackend,
+} from '@frugal/tensor';
+import { wasm } from '@frugal/wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import { finish, quick, table } from '../../../benchmarks/harness.ts';
+import { backbone, images, SIZES, task, taskLoss } from '../recipe.ts';
+
+const SEEDS = quick ? [1] : [1, 2, 3];
+const IMAGES = quick ? 1_000 : 12_000;
+const EPOCHS = quick ? 1 : 5;
+const RATES = quick ? [2e-3] : [1e-3, 3e-3];
+const EVERY = quick ? 4 : 47;
+/** Weight of the penalty, as in runs/claims-moefication.sh. */
+const PENALTY = 0.2;
+const ARMS = ['cosine', 'constant', 'penalised'] as const;
+type Arm = (typeof ARMS)[number];
+
+await useBackend(wasm({ threads: 1 })); // threads change no bit of a result
+const started = performance.now();
+const minutes = (): string => `${((performance.now() - started) / 60_000).toFixed(1)} min`;
+const mnist = await readMnist();
+const model = backbone();
+
+const penalised: LossFunction<Tree, Labelled> = (params, { x, y }, ctx) =>
+  tf.tidy(() => {
+    const { output, activity } = withActivityPenalty(() => model.apply(params, x, ctx));
+    return tf.add(task(output, y), tf.mul(PENALTY, activity)) as tf.Tensor1D;
+  });
+
+/** Trains one net from its first weights, and looks at its zeros on the way. */
+async function learn(arm: Arm, peak: number, data: Lesson, seed: number, look: tf.Tensor) {
+  const steps = EPOCHS * data.train.batchesPerEpoch;
+  const rise = Math.min(100, steps >> 3);
+  const watch = watchActivity<Tree>({
+    everySteps: EVERY,
+    look: (params) => probeActivations(() => model.apply(params, look), { distributions: false }),
+  });
+  const run = train({
+    model: { init: () => model.init(foldIn(key(seed), 0)) },
+    loss: arm === 'penalised' ? penalised : taskLoss(model),
+    data: data.train,
+    epochs: EPOCHS,
+    optimizer: adamw(
+      arm === 'constant' ? warmup(constant(peak), { steps: rise }) : cosine(peak, { steps, warmup: rise }),
+      {
+        weightDecay: 0,
+      },
+    ),
+    key: foldIn(key(seed), 3),
+    hooks: [watch],
+  });
+  const result = await run.result;
+  treeDispose([result.optimizer, result.state]);
+  return { params: result.params, samples: watch.samples };
+}
+
+/** Zeros over the test images, and how they are spread over tokens. */
+async function atTheEnd(params: Tree, data: Lesson): Promise<{ zeros: number[]; tokens: number[]; dead: number }> {
+  const probe = createProbe();
+  for await (const { x, y } of data.test.batches({ key: key(0), epoch: 0 })) {
+    treeDispose([probe.run(() => model.apply(params, x)), x, y]);
+  }
+  const { layers, deadUnits } = await probe.read();
+  const tokens = layers.flatMap(({ perToken }) => perToken).sort((a, b) => a - b);
+  return { zeros: layers.map(({ zeroFraction }) => zeroFraction), tokens, dead: deadUnits };
+}
+
+/** The first images that are kept apart. */
+async function held(data: Lesson, count: number): Promise<tf.Tensor> {
+  for await (const { x, y } of data.validation.batches({ key: key(0), epoch: 0 })) {
+    const some = tf.slice(x, 0, count);
+    tf.dispose([x, y]);
+    return some;
+  }
+  throw new Error('There are no images.');
+}
+
+const rates = {} as Record<Arm, number>;
+const trial = images(mnist, 100, IMAGES);
+const trialLook = await held(trial, 10);
+for (const arm of ARMS) {
+  const tried: [number, number][] = [];
+  for (const rate of RATES) {
+    const { params } = await learn(arm, rate, trial, 100, trialLook);
+    tried.push([rate, await accuracyOf(model as Module, params, trial.validation)]);
+    treeDispose(params);
+  }
+  rates[arm] = tried.reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+  console.log(`${arm}: validation`, tried, minutes());
+}
+
+interface Outcome {
+  readonly samples: readonly ActivitySample[];
+  readonly end: Awaited<ReturnType<typeof atTheEnd>>;
+  readonly accuracy: number;
+}
+const outcomes = Object.fromEntries(ARMS.map((arm) => [arm, [] as Outcome[]])) as Record<Arm, Outcome[]>;
+for (const seed of SEEDS) {
+  const data = images(mnist, seed, IMAGES);
+  const look = await held(data, 500);
+  for (const arm of ARMS) {
+    const { params, samples } = await learn(arm, rates[arm], data, seed, look);
+    const accuracy = await accuracyOf(model as Module, params, data.test);
+    outcomes[arm].push({ samples, end: await atTheEnd(params, data), accuracy });
+    treeDispose(params);
+  }
+  look.dispose();
+  console.log(`seed ${seed}: ${minutes()}`);
+}
+
+const over = (arm: Arm, f: (outcome: Outcome) => number): number => mean(outcomes[arm].map(f));
+const spread = (arm: Arm, f: (outcome: Outcome) => number): number =>
+  SEEDS.length < 2 ? 0 : standardDeviation(outcomes[arm].map(f));
+const percent = (arm: Arm, f: (outcome: Outcome) => number): string =>
+  `${(100 * over(arm, f)).toFixed(1)} ± ${(100 * spread(arm, f)).toFixed(1)}`;
+const depths = Array.from({ length: SIZES.depth }, (_, i) => i);
+const whole = ({ end }: Outcome): number => mean(end.zeros);
+const lowest = ({ samples }: Outcome): number => Math.min(...samples.map(({ report }) => report.zeroFraction));
+const quantile =
+  (p: number) =>
+  ({ end }: Outcome): number =>
+    end.tokens[Math.round(p * (end.tokens.length - 1))]!;
+const figures: Record<string, number> = {};
+for (const arm of ARMS) {
+  figures[`${arm}_rate`] = rates[arm];
+  figures[`${arm}_accuracy`] = over(arm, ({ accuracy }) => accuracy);
+  figures[`${arm}_zeros_start`] = over(arm, ({ samples }) => samples[0]!.report.zeroFraction);
+  figures[`${arm}_zeros_lowest`] = over(arm, lowest);
+  figures[`${arm}_zeros_end`] = over(arm, whole);
+  figures[`${arm}_zeros_end_spread`] = spread(arm, whole);
+  for (const i of depths) figures[`${arm}_zeros_end_block${i + 1}`] = over(arm, ({ end }) => end.zeros[i]!);
+  for (const p of [0.05, 0.5, 0.95]) figures[`${arm}_token_zeros_${100 * p}`] = over(arm, quantile(p));
+  figures[`${arm}_dead_units`] = over(arm, ({ end }) => end.dead);
+}
+table(
+  ARMS.map((arm) => ({
+    arm,
+    rate: rates[arm],
+    'test accuracy %': percent(arm, ({ accuracy }) => accuracy),
+    'zeros at first %': percent(arm, ({ samples }) => samples[0]!.report.zeroFraction),
+    'lowest %': percent(arm, lowest),
+    'at the end %': percent(arm, whole),
+    ...Object.fromEntries(depths.map((i) => [`block ${i + 1}`, percent(arm, ({ end }) => end.zeros[i]!)])),
+    'tokens 5 to 95 %': `${percent(arm, quantile(0.05))} to ${percent(arm, quantile(0.95))}`,
+    'dead units': over(arm, ({ end }) => end.dead),
+  })),
+);
+
+const axes = { xLabel: 'step', yLabel: 'share of zeros' };
+const at = (arm: Arm, k: number, f: (sample: ActivitySample) => number): number[] =>
+  outcomes[arm].map(({ samples }) => f(samples[k]!));
+const curve = (name: string, arm: Arm, f: (sample: ActivitySample) => number) => ({
+  name,
+  points: outcomes[arm][0]!.samples.map(({ step }, k) => [step, mean(at(arm, k, f))] as const),
+  ...(SEEDS.length > 1 && { spread: outcomes[arm][0]!.samples.map((_, k) => standardDeviation(at(arm, k, f))) }),
+});
+const byArm = curvesSvg(
+  ARMS.map((arm) => curve(arm, arm, ({ report }) => report.zeroFraction)),
+  { ...axes, title: 'Zeros after the ReLUs of a small vit, mean of three seeds' },
+);
+const byBlock = curvesSvg(
+  ARMS.slice(0, 2).flatMap((arm) =>
+    depths.map((i) => ({
+      ...curve(`${arm}, block ${i + 1}`, arm, ({ report }) => report.layers[i]!.zeroFraction),
+      ...(arm === 'constant' && { draw: 'dashed' as const }),
+    })),
+  ),
+  { ...axes, title: 'The same by block' },
+);
+if (!quick) {
+  const folder = new URL('../../../docs/results/pictures/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL('vit-zeros.svg', folder), byArm);
+  writeFileSync(new URL('vit-zeros-blocks.svg', folder), byBlock);
+}
+console.log(`\n${minutes()}`);
+finish('vit-zeros', figures, 'runs');

@@ -1,0 +1,282 @@
+// What runs/structured-lenet.sh runs: LeNet-5 on MNIST with whole channels and neurons cut out and the matrices made smaller, three seeds: accuracy
+// against measured speed. Units are picked by magnitude, activation, gradient or at random; what is left learns from the whole net, and so do nets
+// of the same shape from fresh weights, for as many epochs as whole and cut one together. Rates are chosen on validation images, for every arm alike.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { classification, lossFunction } from '@frugal/core-trainer';
+import { readMnist } from '@frugal/datasets/node';
+import { accuracyOf, type Lesson } from '@frugal/example-mnist';
+import * as nn from '@frugal/nn';
+import {
+  activationScores,
+  applyMasks,
+  compact,
+  curvesSvg,
+  gradientScores,
+  type KeptUnits,
+  pruneUnits,
+  type UnitScores,
+  unitMasks,
+} from '@frugal/sparsity-metrics';
+import {
+  foldIn,
+  key,
+  type Labelled,
+  type Module,
+  mean,
+  meter,
+  randomUniform,
+  type Staged,
+  standardDeviation,
+  type Tree,
+  treeDispose,
+  treeSize,
+  useBackend,
+  valueAndGrad,
+} from '@frugal/tensor';
+import { wasm } from '@frugal/wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import { finish, interleave, median, quick, table } from '../../../benchmarks/harness.ts';
+import { fit, images } from '../recipe.ts';
+
+const SEEDS = quick ? [1] : [1, 2, 3];
+const IMAGES = quick ? 1_000 : 20_000;
+const EPOCHS = quick ? { whole: 1, cut: 1 } : { whole: 5, cut: 2 };
+const SHARES = quick ? [0.5] : [0.3, 0.5, 0.7, 0.85];
+const RATES = quick ? [2e-3] : [1e-3, 3e-3];
+const CUTS = ['magnitude', 'activation', 'gradient', 'random'] as const;
+const ARMS = [...CUTS, 'fresh weights, taught', 'fresh weights, alone'] as const;
+type Arm = (typeof ARMS)[number];
+/** Share at which rates are chosen. */
+const TRIAL = quick ? 0.5 : 0.7;
+
+await useBackend(wasm({ threads: 1 })); // threads change no bit of a result
+const started = performance.now();
+const minutes = (): string => `${((performance.now() - started) / 60_000).toFixed(1)} min`;
+const mnist = await readMnist();
+const model = nn.lenet5() as unknown as Staged;
+const loss = lossFunction(model as Module, classification().loss);
+
+/** The first batches of an epoch. */
+async function* some(data: Lesson, seed: number, count: number): AsyncGenerator<Labelled> {
+  for await (const batch of data.train.batches({ key: key(seed), epoch: 0 })) {
+    if (count-- === 0) return void treeDispose(batch);
+    yield batch;
+  }
+}
+
+async function scoresOf(arm: Arm, params: Tree, data: Lesson, seed: number): Promise<UnitScores | undefined> {
+  if (arm === 'magnitude') return undefined;
+  const units = await pruneUnits(model, params, 0);
+  const sums = Object.fromEntries(Object.entries(units).map(([path, all]) => [path, new Float32Array(all.length)]));
+  const add = (scores: UnitScores): void => {
+    for (const [path, values] of Object.entries(scores)) for (const [i, v] of values.entries()) sums[path]![i]! += v;
+  };
+  if (arm === 'random') {
+    for (const [i, path] of Object.keys(units).entries()) {
+      const draws = randomUniform(foldIn(foldIn(key(seed), 8), i), [units[path]!.length]);
+      add({ [path]: (await draws.data()) as Float32Array });
+      draws.dispose();
+    }
+    return sums;
+  }
+  for await (const batch of some(data, seed, 20)) {
+    if (arm === 'activation') add(await activationScores(model, params, () => model.apply(params, batch.x)));
+    else {
+      // Of the whole set the gradient is near zero after training, and so would the scores be.
+      const [value, grads] = valueAndGrad((p: Tree) => tf.mean(loss(p, batch, { train: true })))(params);
+      add(await gradientScores(model, params, grads));
+      treeDispose([value, grads]);
+    }
+    treeDispose(batch);
+  }
+  return sums;
+}
+
+/** The largest difference between masked and compacted net, ÷ the largest output. */
+async function difference(params: Tree, kept: KeptUnits, small: { model: Staged; params: Tree }, x: tf.Tensor) {
+  const masks = unitMasks(model, params, kept);
+  const masked = applyMasks(params, masks);
+  const gap = tf.tidy(() => {
+    const [a, b] = [model.apply(masked, x), small.model.apply(small.params, x)];
+    return tf.div(tf.max(tf.abs(tf.sub(a, b))), tf.max(tf.abs(a)));
+  });
+  const [value] = await gap.data();
+  treeDispose([masks, masked, gap]);
+  return value!;
+}
+
+interface Net {
+  readonly model: Staged;
+  readonly params: Tree;
+  /** Directly after the cut. */
+  readonly before: number;
+}
+
+/** A smaller net and what it learnt; `whole` teaches it. */
+async function make(arm: Arm, share: number, whole: Tree, data: Lesson, peak: number, seed: number): Promise<Net> {
+  const scores = await scoresOf(
+    arm === 'fresh weights, taught' || arm === 'fresh weights, alone' ? 'magnitude' : arm,
+    whole,
+    data,
+    seed,
+  );
+  const kept = await pruneUnits(model, whole, share, scores && { scores });
+  const small = await compact(model, whole, { nn, kept });
+  const net = small.model as unknown as Module;
+  const common = { peak, seed: seed + 50, teacherModel: model as Module };
+  const both = EPOCHS.whole + EPOCHS.cut;
+  if (arm.startsWith('fresh')) {
+    treeDispose(small.params);
+    const start = net.init(foldIn(key(seed), 9));
+    const taught = arm === 'fresh weights, taught' && { teacher: whole };
+    const params = await fit(net, data, { ...common, epochs: both, params: start, ...taught });
+    treeDispose(start);
+    return { model: small.model, params, before: Number.NaN };
+  }
+  for await (const batch of some(data, seed, 1)) {
+    const gap = await difference(whole, kept, small, batch.x);
+    treeDispose(batch);
+    if (!(gap <= 1e-5)) throw new Error(`Masked and compacted differ by ${gap}.`);
+  }
+  const before = await accuracyOf(net, small.params, data.validation);
+  const params = await fit(net, data, { ...common, epochs: EPOCHS.cut, params: small.params, teacher: whole });
+  treeDispose(small.params);
+  return { model: small.model, params, before };
+}
+
+/** How many times as fast as the whole net, by processor time, at batch 1 and 256; and the sizes. */
+async function speedOf(whole: Tree, small: Net, x: tf.Tensor): Promise<Record<string, number>> {
+  const out: Record<string, number> = {};
+  for (const batch of [1, 256]) {
+    const part = tf.slice(x, 0, batch);
+    const forward = (net: Staged, params: Tree) => async () => {
+      const y = net.apply(params, part);
+      await y.data();
+      y.dispose();
+    };
+    const times = await interleave(
+      { whole: forward(model, whole), small: forward(small.model, small.params) },
+      { clock: 'cpu' },
+    );
+    out[`speed ${batch}`] = median(times.small.samples.map((one, i) => times.whole.samples[i]! / one));
+    part.dispose();
+  }
+  const one = tf.slice(x, 0, 1);
+  const [a, b] = [meter(() => model.apply(whole, one)), meter(() => small.model.apply(small.params, one))];
+  out['FLOPs ÷'] = a.flops / b.flops;
+  out['weights ÷'] = treeSize(whole) / treeSize(small.params);
+  tf.dispose([one, a.result, b.result]);
+  return out;
+}
+
+const rates = {} as Record<Arm | 'whole', number>;
+{
+  const data = images(mnist, 100, IMAGES);
+  const net = model as Module;
+  const trained: [number, number, Tree][] = [];
+  for (const rate of RATES) {
+    const params = await fit(net, data, { epochs: EPOCHS.whole, peak: rate, seed: 100 });
+    trained.push([rate, await accuracyOf(net, params, data.validation), params]);
+  }
+  const [rate, , whole] = trained.reduce((a, b) => (b[1] > a[1] ? b : a));
+  rates.whole = rate;
+  for (const arm of ARMS) {
+    let best = -1;
+    for (const peak of RATES) {
+      const { model: small, params } = await make(arm, TRIAL, whole, data, peak, 100);
+      const right = await accuracyOf(small as Module, params, data.validation);
+      if (right > best) [best, rates[arm]] = [right, peak];
+      treeDispose(params);
+    }
+  }
+  treeDispose(trained.map(([, , params]) => params));
+  console.log('rates:', rates, minutes());
+}
+
+const errors = new Map<string, number[]>();
+const note = (name: string, value: number): void => void errors.set(name, [...(errors.get(name) ?? []), value]);
+const speeds: Record<string, number>[] = [];
+for (const seed of SEEDS) {
+  const data = images(mnist, seed, IMAGES);
+  const whole = await fit(model as Module, data, { epochs: EPOCHS.whole, peak: rates.whole, seed });
+  const longer = { epochs: EPOCHS.whole + EPOCHS.cut, peak: rates.whole, seed };
+  const long = await fit(model as Module, data, longer);
+  note('whole', 1 - (await accuracyOf(model as Module, whole, data.test)));
+  note('whole, as long', 1 - (await accuracyOf(model as Module, long, data.test)));
+  for (const share of SHARES) {
+    for (const arm of ARMS) {
+      const net = await make(arm, share, whole, data, rates[arm], seed);
+      note(`${arm} ${share}`, 1 - (await accuracyOf(net.model as Module, net.params, data.test)));
+      if (!Number.isNaN(net.before)) note(`${arm} ${share} before`, 1 - net.before);
+      if (seed === SEEDS[0] && arm === 'magnitude') {
+        for await (const { x, y } of data.test.batches({ key: key(0), epoch: 0 })) {
+          speeds.push({ share, ...(await speedOf(whole, net, x)) });
+          tf.dispose([x, y]);
+          break;
+        }
+      }
+      treeDispose(net.params);
+    }
+    console.log(`seed ${seed}, ${share} cut: ${minutes()}`);
+  }
+  treeDispose([whole, long]);
+}
+
+const of = (name: string): number => mean(errors.get(name)!);
+const spread = (name: string): number => (SEEDS.length < 2 ? 0 : standardDeviation(errors.get(name)!));
+const percent = (name: string): string => `${(100 * of(name)).toFixed(2)} ± ${(100 * spread(name)).toFixed(2)}`;
+console.log(
+  `\nErrors on the test images in %: whole ${percent('whole')}, trained as long as whole and cut together ${percent('whole, as long')}\n`,
+);
+table(
+  SHARES.map((share, i) => ({
+    'units cut': `${100 * share} %`,
+    ...speeds[i]!,
+    share: '',
+    ...Object.fromEntries(ARMS.map((arm) => [arm, percent(`${arm} ${share}`)])),
+  })),
+);
+console.log('\nErrors on the validation images directly after the cut:\n');
+table(
+  SHARES.map((share) => ({
+    'units cut': `${100 * share} %`,
+    ...Object.fromEntries(CUTS.map((arm) => [arm, percent(`${arm} ${share} before`)])),
+  })),
+);
+
+const svg = curvesSvg(
+  ARMS.map((arm) => ({
+    name: arm,
+    points: SHARES.map((share, i) => [speeds[i]!['speed 256']!, 100 * of(`${arm} ${share}`)] as const),
+    spread: SHARES.map((share) => 100 * spread(`${arm} ${share}`)),
+    ...(arm.startsWith('fresh') && { draw: 'dashed' as const }),
+  })),
+  {
+    title: 'LeNet-5 with units cut out: error against speed, three seeds',
+    xLabel: 'times as fast as the whole net (batch 256, by the clock)',
+    yLabel: 'test error, %',
+  },
+);
+if (!quick) {
+  const folder = new URL('../../../docs/results/pictures/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL('structured-lenet.svg', folder), svg);
+}
+console.log(`\n${minutes()}`);
+const short = (name: string): string => name.replaceAll(/[ ,.]+/g, '_');
+finish(
+  'structured-lenet',
+  {
+    ...Object.fromEntries([...errors].map(([name, values]) => [`${short(name)}_error`, mean(values)])),
+    ...Object.fromEntries(
+      speeds.flatMap(({ share, ...rest }) =>
+        Object.entries(rest).map(([name, value]) => [
+          `${short(name.replace(' ÷', '_factor'))}_at_${short(String(share))}`,
+          value,
+        ]),
+      ),
+    ),
+    ...Object.fromEntries(Object.entries(rates).map(([arm, rate]) => [`${short(arm)}_rate`, rate])),
+  },
+  'runs',
+);
