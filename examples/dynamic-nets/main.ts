@@ -1,0 +1,4 @@
+import { main } from '@frugal/example-support/node';
+import { runDynamicNets } from './run.ts';
+
+await main(runDynamicNets, {});
