@@ -13,12 +13,15 @@ import {
   expertBlock,
   expertParams,
   calibrateBudget as expertsAtBudget,
+  networkBlock,
+  networkParams,
+  projectionLoss,
   routerLoss,
   runModel as runExperts,
-  squaredHoyer,
 } from '@frugal/moe';
-import { dense as denseLayer, globalAvgPool, sequential } from '@frugal/nn';
+import { dense as denseLayer, flatten, sequential } from '@frugal/nn';
 import {
+  type Dataset,
   type DynamicRun,
   foldIn,
   type Key,
@@ -33,93 +36,129 @@ import {
   boostedBlock,
   boostLoss,
   boostParams,
+  computeShares,
   distillLoss,
   gateLoss,
   runModel as runBoosted,
 } from '@frugal/token-boost';
-import * as tf from '@tensorflow/tfjs-core';
-import { backbone, SIZES, task, teach } from './recipe.ts';
+import type * as tf from '@tensorflow/tfjs-core';
+import { backbone, SIZES, sparseLoss, TOKENS, task, teach } from './recipe.ts';
 
-/** Epochs of one unit of fine-tuning. */
+/** How long the fine-tuning is. */
 export interface Tuning {
+  /** Of one unit; every way has six units. */
   readonly epochs: number;
   readonly seed: number;
+  /** Whether the projections of attention adapt too, so that budgets below what attention costs can be met. Default false. */
+  readonly projections?: boolean;
 }
 
-/** A dynamic network that costs what was asked; `free` disposes its parameters. */
+/** A run of a batch, and what each token got of what there is, [examples · tokens] in [0, 1], mean over the layers. */
+export interface WayRun extends DynamicRun {
+  readonly shares: Float64Array;
+}
+
+/** A trained backbone made dynamic. */
 export interface Way {
   readonly name: string;
-  run(x: tf.Tensor): Promise<DynamicRun>;
+  /** The network at a mean of `flops` an image, set on some data. */
+  at(data: Dataset<Labelled>, flops: number): Promise<(x: tf.Tensor) => Promise<WayRun>>;
+  /** Disposes the parameters. */
   free(): void;
 }
 
-/** A trained dense backbone, made dynamic and calibrated to a mean of `flops` an image. */
-export type MakeWay = (trained: Tree, data: Lesson, flops: number, tuning: Tuning, at: Key) => Promise<Way>;
+/** Makes a trained dense backbone dynamic; `trained` stays the caller's. */
+export type MakeWay = (trained: Tree, data: Lesson, tuning: Tuning, at: Key) => Promise<Way>;
 
-/** Whole images leave after the first or the second block, where the head there is sure enough. */
-const exits: MakeWay = async (trained, data, flops, { epochs, seed }, at) => {
-  const head = () => plainHead(sequential([globalAvgPool(), denseLayer(SIZES.dim, 10)]));
-  const model = withExits(backbone(), [
-    { at: 2, head: head() },
-    { at: 3, head: head() },
-  ]);
+/** Whole images leave before the first block or behind one, where the head there is sure enough. */
+const exits: MakeWay = async (trained, data, { epochs, seed }, at) => {
+  const head = () => plainHead(sequential([flatten(), denseLayer(TOKENS * SIZES.dim, 10)]));
+  const points = Array.from({ length: SIZES.depth }, (_, block) => block + 1);
+  const model = withExits(
+    backbone(),
+    points.map((at) => ({ at, head: head() })),
+  );
   const fresh = model.init(at);
   treeDispose(fresh.backbone);
   const start = { backbone: treeClone(trained), heads: fresh.heads } as unknown as Tree;
   const loss = exitLoss(model, task) as unknown as LossFunction<Tree, Labelled>;
-  const params = await teach(loss, start, data.train, { epochs: 3 * epochs, peak: 1e-3, seed });
-  const table = await recordExits(model, params as never, data.validation);
-  const scored = scoreTable(table, maxProbability([1, 1]));
-  const { thresholds } = exitsAtBudget(scored, flops);
-  const policy = maxProbability(thresholds);
+  const params = await teach(loss, start, data.train, { epochs: 6 * epochs, peak: 1e-3, seed });
   return {
     name: 'early exits',
-    run: (x) => runExits(model, params as never, x, { policy, costs: table.costs }),
+    async at(data, flops) {
+      const table = await recordExits(model, params as never, data);
+      const { thresholds } = exitsAtBudget(scoreTable(table, maxProbability(points.map(() => 1))), flops);
+      const policy = maxProbability(thresholds);
+      return async (x) => {
+        const run = await runExits(model, params as never, x, { policy, costs: table.costs });
+        const blocks = (token: number): number => run.exits[Math.floor(token / TOKENS)]!;
+        const shares = Float64Array.from({ length: TOKENS * x.shape[0]! }, (_, t) => blocks(t) / SIZES.depth);
+        return { ...run, shares };
+      };
+    },
     free: () => treeDispose(params),
   };
 };
 
 /** Each token runs the experts of a feed-forward network that will matter for it. */
-const experts: MakeWay = async (trained, data, flops, { epochs, seed }, at) => {
-  const dense = backbone();
-  /** The task, and a penalty on active hidden units: few experts are enough only where few units are active. */
-  const sparse: LossFunction<Tree, Labelled> = (params, { x, y }, ctx) => {
-    const penalties: tf.Tensor[] = [];
-    const set = (path: string, output: tf.Tensor): void => {
-      if (path.endsWith('.act')) penalties.push(tf.keep(tf.tidy(() => squaredHoyer(output))));
-    };
-    try {
-      return tf.tidy(() => {
-        const own = task(dense.apply(params, x, { ...ctx, taps: { set } }), y);
-        return tf.add(own, tf.mul(tf.addN(penalties), 2 / penalties.length)) as tf.Tensor1D;
-      });
-    } finally {
-      tf.dispose(penalties);
-    }
-  };
-  const sparsified = await teach(sparse, treeClone(trained), data.train, { epochs: 2 * epochs, peak: 1.5e-3, seed });
-  const model = backbone(() => expertBlock(SIZES.dim, { experts: 12 }));
+const experts: MakeWay = async (trained, data, { epochs, seed, projections = false }, at) => {
+  const cut = { experts: 12, projections };
+  // Projections are linear: networks learn to stand for them first, as only hidden units can be dealt out to experts.
+  const whole = projections ? backbone(() => networkBlock(cut)) : backbone();
+  let start = treeClone(trained);
+  if (projections) {
+    const fresh = whole.init(foldIn(at, 2));
+    const networks = networkParams(fresh, trained);
+    treeDispose([fresh, start]);
+    start = await teach(projectionLoss(whole, trained), networks, data.train, { epochs: 2 * epochs, peak: 4e-3, seed });
+  }
+  const tuned = await teach(sparseLoss(whole, 2), start, data.train, { epochs: 4 * epochs, peak: 1.5e-3, seed });
+  const model = backbone(() => expertBlock(SIZES.dim, cut));
   const fresh = model.init(at);
-  const cut = await expertParams(fresh, sparsified, { key: foldIn(at, 1) });
-  treeDispose([fresh, sparsified]);
-  const params = await teach(routerLoss(model), cut, data.train, { epochs, peak: 5e-3, seed: seed + 1 });
-  const { tau } = await expertsAtBudget(model, params, data.validation, flops, { tolerance: 0.01 });
-  return { name: 'experts', run: (x) => runExperts(model, params, x, { tau }), free: () => treeDispose(params) };
+  const parts = await expertParams(fresh, tuned, { key: foldIn(at, 1) });
+  treeDispose([fresh, tuned]);
+  const params = await teach(routerLoss(model), parts, data.train, { epochs: 2 * epochs, peak: 5e-3, seed: seed + 1 });
+  return {
+    name: 'experts',
+    async at(data, flops) {
+      const { tau } = await expertsAtBudget(model, params, data, flops, { tolerance: 0.01 });
+      return async (x) => {
+        const run = await runExperts(model, params, x, { tau });
+        const shares = new Float64Array(TOKENS * run.cost.length);
+        for (const { rows, experts } of run.plans.values()) {
+          for (const token of rows) shares[token]! += 1 / experts / run.plans.size;
+        }
+        return { ...run, shares };
+      };
+    },
+    free: () => treeDispose(params),
+  };
 };
 
 /** Each token gets as many learners as it needs. */
-const boost: MakeWay = async (trained, data, flops, { epochs, seed }, at) => {
-  const model = backbone(() => boostedBlock(SIZES.dim, { projections: false, activation: 'relu' }));
+const boost: MakeWay = async (trained, data, { epochs, seed, projections = false }, at) => {
+  const model = backbone(() => boostedBlock(SIZES.dim, { projections, activation: 'relu' }));
   const fresh = model.init(at);
   const start = boostParams(fresh, trained);
   treeDispose(fresh);
-  const distilled = await teach(distillLoss(model, trained), start, data.train, { epochs, peak: 4e-3, seed });
-  const gated = await teach(gateLoss(model, trained), distilled, data.train, { epochs, peak: 1e-2, seed: seed + 1 });
-  const loss = boostLoss(model, task, { target: 0.5 });
-  const params = await teach(loss, gated, data.train, { epochs, peak: 1e-3, seed: seed + 2 });
-  const { tilt } = await boostAtBudget(model, params, data.validation, flops, { tolerance: 0.01 });
-  return { name: 'token boost', run: (x) => runBoosted(model, params, x, { tilt }), free: () => treeDispose(params) };
+  const phase = { epochs: 2 * epochs, peak: 4e-3, seed };
+  const distilled = await teach(distillLoss(model, trained), start, data.train, phase);
+  const gates = { epochs, peak: 1e-2, seed: seed + 1 };
+  const gated = await teach(gateLoss(model, trained), distilled, data.train, gates);
+  const end = { epochs: 3 * epochs, peak: 1e-3, seed: seed + 2 };
+  const params = await teach(boostLoss(model, task, { target: 0.5 }), gated, data.train, end);
+  return {
+    name: 'token boost',
+    async at(data, flops) {
+      const { tilt } = await boostAtBudget(model, params, data, flops, { tolerance: 0.01 });
+      return async (x) => {
+        const run = await runBoosted(model, params, x, { tilt });
+        return { ...run, shares: computeShares(run.plans) };
+      };
+    },
+    free: () => treeDispose(params),
+  };
 };
 
-/** The three ways, each of which gets three units of fine-tuning. */
+/** The three ways, each of which gets as long a fine-tuning. */
 export const ways: readonly MakeWay[] = [exits, experts, boost];

@@ -1,297 +1,126 @@
-// What runs/agreement.sh runs: do different kinds of dynamic network find the same images hard? Exits, dynamic-k experts and boosted tokens are made
-// of the same dense vit, three seeds, at the same mean FLOPs; asked is how the FLOPs that each test image gets are ranked.
+// What runs/agreement.sh runs: do different kinds of dynamic network find the same images hard? Each of five trained vits is made dynamic in the
+// three ways of this example, at the same mean FLOPs; asked is whether they rank the test images alike by the FLOPs that each image gets.
+import { writeFileSync } from 'node:fs';
 import { readMnist } from '@frugal/datasets/node';
+import { agreement, agreementSvg, difficulty, type PairAgreement } from '@frugal/sparsity-metrics';
 import {
-  calibrateBudget,
-  exitLoss,
-  maxProbability,
-  plainHead,
-  recordExits,
-  runExits,
-  scoreTable,
-  withExits,
-} from '@frugal/early-exit';
-import type { Lesson } from '@frugal/example-mnist';
-import { expertNorms, moe, normRouter, runModel as runExperts, splitFeedForward } from '@frugal/moe';
-import { dense as linear } from '@frugal/nn';
-import { agreement } from '@frugal/sparsity-metrics';
-import {
-  calibratePlans,
   type Dataset,
   foldIn,
+  type Interval,
+  kendallTau,
   key,
   type Labelled,
-  type LossFunction,
-  type Module,
   mean,
-  meter,
-  type Staged,
   type Tree,
-  treeClone,
   treeDispose,
   useBackend,
 } from '@frugal/tensor';
-import {
-  boostedBlock,
-  boostLoss,
-  boostParams,
-  calibrateBudget as calibrateTilt,
-  distillLoss,
-  gateLoss,
-  runModel as runBoosted,
-} from '@frugal/token-boost';
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, quick, table } from '../../../benchmarks/harness.ts';
-import { backbone, images, SIZES, task, taskLoss, teach } from '../recipe.ts';
+import { backbone, denseFlops, images, measure, task, taskLoss, teach } from '../recipe.ts';
+import { ways } from '../ways.ts';
 
-const SEEDS = quick ? [1, 2] : [1, 2, 3];
-const IMAGES = quick ? 1_000 : 12_000;
-const EPOCHS = quick ? { dense: 1, heads: 1, routers: 1, boost: 1 } : { dense: 6, heads: 2, routers: 2, boost: 2 };
+const SEEDS = quick ? [1, 2] : [1, 2, 3, 4, 5];
+const SIZES = quick ? { train: 640, validation: 500, test: 500 } : { train: 12_000, validation: 5_000, test: 10_000 };
+const EPOCHS = quick ? { dense: 1, unit: 0.2 } : { dense: 6, unit: 1 };
 /** Mean FLOPs of an image ÷ those of the dense net. */
-const BUDGET = 0.75;
-const EXPERTS = 12;
+const BUDGET = 0.7;
+const NAMES = ['exit', 'expert', 'boost'] as const;
 
-await useBackend(wasm({ threads: 1 }));
+await useBackend(wasm({ threads: 1 })); // threads change no bit of a result
 const started = performance.now();
 const minutes = (): string => `${((performance.now() - started) / 60_000).toFixed(1)} min`;
 const mnist = await readMnist();
-const dense = backbone();
+const model = backbone();
+const lessonOf = (seed: number) => images(mnist, seed, SIZES.train, SIZES);
 
-/** What each test image costs, and how many answers are right. */
-interface Scores {
-  readonly cost: number[];
-  readonly accuracy: number;
-}
-
-async function scoresOf(
-  run: (x: tf.Tensor) => Promise<{ output: tf.Tensor; cost: number[] }>,
-  data: Dataset<Labelled>,
-): Promise<Scores> {
-  const cost: number[] = [];
-  let right = 0;
-  for await (const { x, y } of data.batches({ key: key(0), epoch: 0 })) {
-    const result = await run(x);
-    const hits = tf.tidy(() => tf.sum(tf.cast(tf.equal(tf.argMax(result.output, 1), y), 'int32')));
-    right += (await hits.data())[0]!;
-    cost.push(...result.cost);
-    tf.dispose([x, y, hits, result.output]);
-  }
-  return { cost, accuracy: right / data.size };
-}
-
-/** FLOPs of an image in the dense net. */
-async function denseFlops(params: Tree, data: Dataset<Labelled>): Promise<number> {
-  for await (const { x, y } of data.batches({ key: key(0), epoch: 0 })) {
-    const { result, flops } = await meter(() => dense.apply(params, x));
-    const each = flops / x.shape[0]!;
-    tf.dispose([x, y, result]);
-    return each;
-  }
-  throw new Error('There are no images.');
-}
-
-/** Heads on the mean token after the first and the second block, taught on the frozen net. */
-async function byExits(params: Tree, data: Lesson, flops: number, seed: number): Promise<Scores> {
-  const classifier = linear(SIZES.dim, 10);
-  const head: Module<Tree> = {
-    init: (k) => classifier.init(k),
-    apply: (p, h) => tf.tidy(() => classifier.apply(p as never, tf.mean(h, 1))),
-  };
-  const model = withExits(
-    dense as Staged<never>,
-    [
-      { at: 2, head: plainHead(head) },
-      { at: 3, head: plainHead(head) },
-    ] as never,
-  );
-  const first = {
-    backbone: treeClone(params),
-    heads: [head.init(foldIn(key(seed), 5)), head.init(foldIn(key(seed), 6))],
-  };
-  const loss = exitLoss(model, task, { regime: 'disjoint' }) as LossFunction<Tree, Labelled>;
-  const all = await teach(loss, first as Tree, data.train, { epochs: EPOCHS.heads, peak: 5e-3, seed: seed + 30 });
-  const scored = scoreTable(await recordExits(model, all as never, data.validation), maxProbability([1, 1]));
-  const policy = maxProbability(calibrateBudget(scored, flops).thresholds);
-  const scores = await scoresOf((x) => runExits(model, all as never, x, { policy }), data.test);
-  treeDispose(all);
-  return scores;
-}
-
-/** The feed-forward networks split into experts, with routers that learn the norms of what those say. */
-async function byExperts(params: Tree, data: Lesson, flops: number, seed: number): Promise<Scores> {
-  const layer = moe(normRouter(SIZES.dim, EXPERTS), SIZES.dim, (4 * SIZES.dim) / EXPERTS, { kind: 'relu' });
-  const model = backbone(() => ({ mlp: layer }));
-  const { blocks, ...rest } = treeClone(params) as { blocks: { mlp: Tree }[] } & Record<string, Tree>;
-  const parts = await Promise.all(
-    blocks.map(({ mlp }, i) => splitFeedForward(mlp as never, EXPERTS, { key: foldIn(key(seed), 40 + i) })),
-  );
-  const routers = blocks.map((_, i) => layer.router.init(foldIn(key(seed), 50 + i)));
-  // The networks see what the second norm of their block gives.
-  const loss: LossFunction<Tree, Labelled> = (trained, { x }) =>
-    tf.tidy(() => {
-      const inputs: tf.Tensor[] = [];
-      const taps = { set: (path: string, y: tf.Tensor) => void (path.endsWith('norm2') && inputs.push(y.clone())) };
-      dense.apply(params, x, { train: false, taps });
-      const errors = inputs.map((h, i) => {
-        const tokens = tf.reshape(h, [-1, SIZES.dim]) as tf.Tensor2D;
-        const wanted = expertNorms(layer.experts, parts[i]!.experts as never, tokens);
-        const said = tf.abs(layer.router.logits((trained as Tree[])[i] as never, tokens));
-        return tf.mean(tf.reshape(tf.squaredDifference(said, wanted), [x.shape[0]!, -1]), 1);
-      });
-      return errors.reduce((a, b) => tf.add(a, b)) as tf.Tensor1D;
-    });
-  const learned = (await teach(loss, routers as Tree, data.train, {
-    epochs: EPOCHS.routers,
-    peak: 5e-3,
-    seed: seed + 60,
-  })) as Tree[];
-  const all = {
-    ...rest,
-    blocks: blocks.map((block, i) => ({ ...block, mlp: { router: learned[i]!, ...parts[i]! } })),
-  } as unknown as Tree;
-  const { knob: tau } = await calibratePlans(model, all, data.validation, flops, {
-    low: 0,
-    high: 1,
-    knobs: (tau) => ({ tau }),
-  });
-  const scores = await scoresOf((x) => runExperts(model, all, x, { tau }), data.test);
-  treeDispose([all, ...blocks.map(({ mlp }) => mlp)]);
-  return scores;
-}
-
-/** Every feed-forward network as a row of learners with a gate, taught in three phases. */
-async function byBoost(params: Tree, data: Lesson, flops: number, seed: number): Promise<Scores> {
-  const model = backbone(() => boostedBlock(SIZES.dim, { projections: false, activation: 'relu' }));
-  const fresh = model.init(foldIn(key(seed), 7));
-  let now: Tree = boostParams(fresh, params);
-  treeDispose(fresh);
-  const phases: [LossFunction<Tree, Labelled>, number][] = [
-    [distillLoss(model, params), 4e-3],
-    [gateLoss(model, params), 1e-2],
-    [boostLoss(model, task, { target: 0.5 }), 1e-3],
-  ];
-  for (const [i, [loss, peak]] of phases.entries()) {
-    now = await teach(loss, now, data.train, { epochs: EPOCHS.boost, peak, seed: seed + 70 + i });
-  }
-  const { tilt } = await calibrateTilt(model, now, data.validation, flops);
-  const scores = await scoresOf((x) => runBoosted(model, now, x, { tilt }), data.test);
-  treeDispose(now);
-  return scores;
-}
-
-/** Loss and margin (lead of the right logit, turned round, so that hard is large) of the dense net. */
-async function byAnswers(
-  params: Tree,
-  data: Dataset<Labelled>,
-): Promise<{ loss: number[]; margin: number[]; accuracy: number }> {
+/** Loss and margin of the dense net: how far the best wrong logit is ahead of the right one, so that hard is large. */
+async function answers(params: Tree, data: Dataset<Labelled>) {
   const [loss, margin]: [number[], number[]] = [[], []];
-  let right = 0;
   for await (const { x, y } of data.batches({ key: key(0), epoch: 0 })) {
-    const logits = dense.apply(params, x);
+    const logits = model.apply(params, x);
     const losses = task(logits, y);
-    const [z, labels, each] = [await logits.data(), await y.data(), await losses.data()];
-    loss.push(...each);
+    const [values, labels] = [await logits.data(), await y.data()];
+    loss.push(...(await losses.data()));
     for (const [i, label] of labels.entries()) {
-      const row = Array.from(z.slice(10 * i, 10 * (i + 1)));
-      const own = row[label]!;
-      const lead = own - Math.max(...row.filter((_, c) => c !== label));
-      margin.push(-lead);
-      if (lead > 0) right++;
+      const row = Array.from(values.subarray(10 * i, 10 * (i + 1)));
+      margin.push(Math.max(...row.filter((_, c) => c !== label)) - row[label]!);
     }
     tf.dispose([x, y, logits, losses]);
   }
-  return { loss, margin, accuracy: right / data.size };
+  return { loss, margin, accuracy: mean(margin.map((lead) => Number(lead < 0))) };
 }
 
-const methods: Record<string, number[][]> = { exits: [], experts: [], boost: [], loss: [], margin: [] };
-const accuracies: Record<string, number[]> = { dense: [], exits: [], experts: [], boost: [] };
-const spent: Record<string, number[]> = { exits: [], experts: [], boost: [] };
-let classes: number[] = [];
+/** By method and seed, how hard each test image was. */
+const scores: Record<string, number[][]> = { exit: [], expert: [], boost: [], loss: [], margin: [] };
+const accuracies: Record<string, number[]> = { dense: [], exit: [], expert: [], boost: [] };
+const spent: Record<string, number[]> = { exit: [], expert: [], boost: [] };
 for (const seed of SEEDS) {
-  const data = images(mnist, seed, IMAGES);
-  const params = await teach(taskLoss(dense), dense.init(foldIn(key(seed), 0)), data.train, {
-    epochs: EPOCHS.dense,
-    peak: 2e-3,
-    seed,
-  });
-  const flops = BUDGET * (await denseFlops(params, data.test));
-  const answers = await byAnswers(params, data.test);
-  methods['loss']!.push(answers.loss);
-  methods['margin']!.push(answers.margin);
-  accuracies['dense']!.push(answers.accuracy);
-  for (const [name, run] of [
-    ['exits', byExits],
-    ['experts', byExperts],
-    ['boost', byBoost],
-  ] as const) {
-    const { cost, accuracy } = await run(params, data, flops, seed);
-    methods[name]!.push(cost);
-    accuracies[name]!.push(accuracy);
-    spent[name]!.push((mean(cost) / flops) * BUDGET);
-    console.log(
-      `seed ${seed}, ${name}: ${(100 * accuracy).toFixed(2)} %, ${spent[name]!.at(-1)!.toFixed(3)} of the FLOPs, ${minutes()}`,
-    );
+  const data = lessonOf(seed);
+  const phase = { epochs: EPOCHS.dense, peak: 3e-3, seed };
+  const trained = await teach(taskLoss(model), model.init(foldIn(key(seed), 0)), data.train, phase);
+  const flops = denseFlops(trained);
+  const { accuracy, ...dense } = await answers(trained, data.test);
+  accuracies.dense!.push(accuracy);
+  for (const [name, values] of Object.entries(dense)) scores[name]!.push(values);
+  for (const [i, name] of NAMES.entries()) {
+    const way = await ways[i]!(trained, data, { epochs: EPOCHS.unit, seed: seed + 10 * i }, foldIn(key(seed), 1 + i));
+    const cost: number[] = [];
+    const run = await way.at(data.validation, BUDGET * flops);
+    const seen = await measure(run, data.test, (one) => cost.push(...one.cost));
+    way.free();
+    scores[name]!.push(cost);
+    accuracies[name]!.push(seen.accuracy);
+    spent[name]!.push(seen.flops / flops);
+    const [right, share] = [(100 * seen.accuracy).toFixed(2), (seen.flops / flops).toFixed(3)];
+    console.log(`seed ${seed}, ${way.name}: ${right} %, ${share} of the FLOPs, ${minutes()}`);
   }
-  treeDispose(params);
+  treeDispose(trained);
 }
-for await (const { x, y } of images(mnist, 1, IMAGES).test.batches({ key: key(0), epoch: 0 })) {
-  classes.push(...((await y.data()) as Int32Array));
+
+const classes: number[] = [];
+for await (const { x, y } of lessonOf(1).test.batches({ key: key(0), epoch: 0 })) {
+  classes.push(...(await y.data()));
   tf.dispose([x, y]);
 }
+// Methods of one seed share a backbone: they are kept apart from pairs of different seeds, as the ceilings are of different seeds too.
+const options = { key: key(9), resamples: 100, related: true };
+const overall = agreement(scores, options);
+const within = agreement(scores, { ...options, classes });
+const averaged = Object.fromEntries(Object.entries(scores).map(([name, runs]) => [name, difficulty(runs)]));
 
-// A part of the test images is enough for τ, whose intervals come from resampling them.
-const rows = Array.from({ length: quick ? 500 : 4_000 }, (_, i) => i);
-const part = Object.fromEntries(
-  Object.entries(methods).map(([name, runs]) => [name, runs.map((run) => rows.map((i) => run[i]!))]),
-);
-classes = rows.map((i) => classes[i]!);
-const overall = agreement(part, { key: key(9), resamples: 100 });
-const within = agreement(part, { key: key(9), resamples: 100, classes });
-const shown = ({ estimate, low, high }: { estimate: number; low: number; high: number }): string =>
-  `${estimate.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
 const figures: Record<string, number> = {};
-const lines = [];
-for (const [name, ceiling] of Object.entries(overall.ceilings)) {
-  figures[`${name}_seeds_tau`] = ceiling!.estimate;
-  lines.push({
-    pair: `${name}, other seeds`,
-    'tau-b': shown(ceiling!),
-    'within classes': shown(within.ceilings[name]!),
-    ceiling: '',
-  });
+/** Notes a figure with its interval; undefined figures (a method that never varies) stay out. */
+function note(name: string, { estimate, low, high }: Interval): string {
+  for (const [ending, value] of Object.entries({ '': estimate, _low: low, _high: high })) {
+    if (!Number.isNaN(value)) figures[name + ending] = value;
+  }
+  return `${estimate.toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)})`;
 }
-const short: Record<string, string> = {
-  exits: 'exit',
-  experts: 'expert',
-  boost: 'boost',
-  loss: 'loss',
-  margin: 'margin',
-};
-for (const [
-  i,
-  {
-    methods: [a, b],
-    correlation,
-    ceiling,
-  },
-] of overall.pairs.entries()) {
-  const name = `${short[a]}_${short[b]}_tau`;
-  figures[name] = correlation.estimate;
-  figures[`${name}_low`] = correlation.low;
-  figures[`${name}_high`] = correlation.high;
-  // Undefined where a method does not even agree with itself.
+const ofPair = ({ methods: [a, b], correlation, related, ceiling }: PairAgreement, inside: PairAgreement) => {
+  const name = `${a}_${b}_tau`;
   if (!Number.isNaN(ceiling)) figures[`${name}_ceiling`] = ceiling;
-  figures[`${name}_within_classes`] = within.pairs[i]!.correlation.estimate;
-  lines.push({
-    pair: `${a}, ${b}`,
-    'tau-b': shown(correlation),
-    'within classes': shown(within.pairs[i]!.correlation),
+  figures[`${name}_averaged`] = kendallTau(averaged[a]!, averaged[b]!);
+  return {
+    methods: `${a}, ${b}`,
+    'tau-b, other seeds': note(name, correlation),
     ceiling: ceiling.toFixed(3),
-  });
-}
+    'one backbone': note(`${name}_one_backbone`, related!),
+    'ranks averaged': figures[`${name}_averaged`]!.toFixed(3),
+    'within classes': note(`${name}_within`, inside.correlation),
+    'its ceiling': inside.ceiling.toFixed(3),
+  };
+};
+const rows: Record<string, string>[] = Object.entries(overall.ceilings).map(([name, ceiling]) => ({
+  methods: `${name}, itself`,
+  'tau-b, other seeds': note(`${name}_seeds_tau`, ceiling!),
+  'within classes': note(`${name}_seeds_tau_within`, within.ceilings[name]!),
+}));
+table([...rows, ...overall.pairs.map((pair, i) => ofPair(pair, within.pairs[i]!))]);
 for (const [name, values] of Object.entries(accuracies)) figures[`${name}_accuracy`] = mean(values);
 for (const [name, values] of Object.entries(spent)) figures[`${name}_flops_share`] = mean(values);
-table(lines);
-console.log(`\n${minutes()}`);
+figures.minutes = (performance.now() - started) / 60_000;
+if (!quick) writeFileSync(new URL('../../../docs/results/agreement.svg', import.meta.url), agreementSvg(overall));
+console.log(`It took ${minutes()}.`);
 finish('agreement', figures, 'runs');

@@ -46,6 +46,7 @@ export {
   trainingFlops,
 } from './cost/scaling.ts';
 export { type Agreement, type AgreementOptions, agreement, type PairAgreement } from './difficulty/agreement.ts';
+export { agreementSvg } from './difficulty/agreement-svg.ts';
 export { costsOf, difficulty, type Scores } from './difficulty/difficulty.ts';
 export type { Amount } from './masks/amount.ts';
 export { graspMasks, type SynflowOptions, synflowMasks } from './masks/init-scores.ts';

@@ -1,6 +1,7 @@
 import { fillNormal, kendallTau, key, spearman } from '@frugal/tensor';
 import { describe, expect, it } from 'vitest';
 import { agreement } from './agreement.ts';
+import { agreementSvg } from './agreement-svg.ts';
 import { costsOf, difficulty } from './difficulty.ts';
 
 function normals(seed: number, count: number): Float32Array {
@@ -51,6 +52,39 @@ describe('difficulty and agreement', () => {
     expect(same!.correlation.low).toBeGreaterThan(0.3);
     expect(apart!.correlation.low).toBeLessThan(0.1);
     expect(apart!.correlation.estimate).toBeLessThan(0.2);
+  });
+
+  it('keeps runs that share a backbone apart', () => {
+    const backbones = [61, 62, 63].map((seed) => normals(seed, truth.length));
+    const runs = (from: number) => backbones.map((own, i) => observed(own, 0.3, from + i));
+    const methods = { exits: runs(70), experts: runs(80) };
+    const { pairs } = agreement(methods, { key: key(7), resamples: 100, related: true });
+    expect(pairs[0]!.related!.low).toBeGreaterThan(0.6);
+    expect(Math.abs(pairs[0]!.correlation.estimate)).toBeLessThan(0.2);
+    const all = agreement(methods, { key: key(7), resamples: 100 }).pairs[0]!;
+    expect(all.related).toBeUndefined();
+    expect(all.correlation.estimate).toBeCloseTo(
+      (pairs[0]!.related!.estimate * 3 + pairs[0]!.correlation.estimate * 6) / 9,
+      12,
+    );
+  });
+
+  it('draws the matrix: ceilings on the diagonal, each pair once above and, against its ceiling, once below', () => {
+    const methods = {
+      'exits & more': [11, 12].map((seed) => observed(truth, 0.5, seed)),
+      experts: [21, 22].map((seed) => observed(truth, 0.5, seed)),
+      single: [observed(other, 0.5, 31)],
+    };
+    const found = agreement(methods, { key: key(8), resamples: 100 });
+    const svg = agreementSvg(found);
+    expect(svg.match(/<rect/g)).toHaveLength(9);
+    expect(svg).toContain('exits &amp; more');
+    const { estimate, low, high } = found.pairs[0]!.correlation;
+    expect(svg).toContain(`>${estimate.toFixed(2)}</text>`);
+    expect(svg).toContain(`${low.toFixed(2)} to ${high.toFixed(2)}`);
+    expect(svg).toContain(`>${(estimate / found.pairs[0]!.ceiling).toFixed(2)}</text>`);
+    expect(svg).toContain(`>${found.ceilings.experts!.estimate.toFixed(2)}</text>`);
+    expect(svg).not.toContain('NaN');
   });
 
   it('does not take a class effect for agreement within the classes', () => {

@@ -11,6 +11,11 @@ export interface AgreementOptions {
   level?: number;
   /** The class of each example: correlations are then within each class, averaged, as class effects inflate them. */
   classes?: ArrayLike<number>;
+  /**
+   * Whether runs of the same place in their lists share something (one backbone that each method made dynamic, one seed): their
+   * correlation says more of that than of the methods, so it is given apart. Default false.
+   */
+  related?: boolean;
   /** Default Kendall's τ-b. */
   correlation?: (x: ArrayLike<number>, y: ArrayLike<number>) => number;
 }
@@ -20,6 +25,8 @@ export interface PairAgreement {
   readonly methods: readonly [string, string];
   /** Mean correlation over the pairs of runs, with its bootstrap interval over the examples. */
   readonly correlation: Interval;
+  /** With `related`: of the runs that share something; `correlation` is then of the others alone. */
+  readonly related?: Interval;
   /** √(ceiling of one · ceiling of the other): what can be expected at most, given the noise of single runs. */
   readonly ceiling: number;
 }
@@ -63,9 +70,13 @@ export function agreement(methods: Readonly<Record<string, readonly Scores[]>>, 
   }
   for (const [i, [a, ofA]] of entries.entries()) {
     for (const [b, ofB] of entries.slice(i + 1)) {
-      const correlation = estimate(ofA.flatMap((x) => ofB.map((y): Pair => [x, y])));
+      const apart = ofA.flatMap((x, m) => ofB.filter((_, n) => !options.related || m !== n).map((y): Pair => [x, y]));
+      const correlation = estimate(apart);
+      const related = options.related && {
+        related: estimate(ofA.slice(0, ofB.length).map((x, m): Pair => [x, ofB[m]!])),
+      };
       const product = (ceilings[a]?.estimate ?? Number.NaN) * (ceilings[b]?.estimate ?? Number.NaN);
-      pairs.push({ methods: [a, b], correlation, ceiling: Math.sqrt(product) });
+      pairs.push({ methods: [a, b], correlation, ...related, ceiling: Math.sqrt(product) });
     }
   }
   return { ceilings, pairs };
