@@ -69,7 +69,7 @@ describe.each(variants)('matmul, relaxed: $relaxed, threads: $threads', (options
 
   it('fuses bias and activation', async () => {
     await trainable(options);
-    for (const activation of ['linear', 'relu', 'relu6', 'elu', 'leakyrelu', 'sigmoid'] as const) {
+    for (const activation of ['linear', 'relu', 'relu6', 'elu', 'leakyrelu', 'sigmoid', 'prelu'] as const) {
       for (const bias of [[13], undefined]) {
         for (const [m, n] of [
           [21, 13],
@@ -83,6 +83,7 @@ describe.each(variants)('matmul, relaxed: $relaxed, threads: $threads', (options
               ...(bias && { bias: tf.randomUniform(bias, -2, 2, 'float32', 5) }),
               activation,
               leakyreluAlpha: 0.3,
+              ...(activation === 'prelu' && { preluActivationWeights: tf.randomUniform([n], -1, 1, 'float32', 6) }),
             });
           expect(
             await largestDifference(await onBackend('wasm', f), await onBackend('cpu', f)),

@@ -232,12 +232,18 @@ export const matmulKernels: readonly Registration[] = [
     return matMul(runtime, a, b, call.attrs['transposeA'] as boolean, call.attrs['transposeB'] as boolean);
   }),
   over('_FusedMatMul', (runtime, stock) => (call: KernelCall) => {
-    const { a, b, bias, preluActivationWeights: prelu } = call.inputs as Record<string, tf.TensorInfo | undefined>;
+    const { a, b, bias, preluActivationWeights: slopes } = call.inputs as Record<string, tf.TensorInfo | undefined>;
     const { transposeA, transposeB, activation, leakyreluAlpha } = call.attrs as unknown as tf._FusedMatMulAttrs;
-    const kind = ACTIVATION[activation ?? 'linear'];
+    const kind = ACTIVATION[activation === undefined || activation === 'prelu' ? 'linear' : activation];
     const columns = b!.shape.at(transposeB ? -2 : -1)!;
-    if (!allFloat(a, b, bias) || kind === undefined || prelu !== undefined || !isRow(bias, columns)) return stock(call);
+    if (!allFloat(a, b, bias) || kind === undefined || !isRow(bias, columns)) return stock(call);
     const activationParameter = leakyreluAlpha ?? 0.2;
-    return matMul(runtime, a!, b!, transposeA, transposeB, { bias, activation: kind, activationParameter });
+    const out = matMul(runtime, a!, b!, transposeA, transposeB, { bias, activation: kind, activationParameter });
+    if (activation !== 'prelu') return out;
+    // The stock fusion is wrong where an operand is transposed: it takes the slopes of other columns.
+    const { kernelFunc } = tf.getKernel('Prelu', 'wasm');
+    const y = kernelFunc({ inputs: { x: out, alpha: slopes! }, attrs: {}, backend: call.backend });
+    runtime.release(out);
+    return y;
   }),
 ];
