@@ -242,7 +242,7 @@ export const matmulKernels: readonly Registration[] = [
     if (activation !== 'prelu') return out;
     // The stock fusion is wrong where an operand is transposed: it takes the slopes of other columns.
     const { kernelFunc } = tf.getKernel('Prelu', 'wasm');
-    const y = kernelFunc({ inputs: { x: out, alpha: slopes! }, attrs: {}, backend: call.backend });
+    const y = kernelFunc({ inputs: { x: out, alpha: slopes! }, attrs: {}, backend: runtime.backend });
     runtime.release(out);
     return y;
   }),
