@@ -30,6 +30,8 @@ export interface AttentionOptions<L extends Tree = DenseParams> {
   rotary?: boolean | number;
   /** Heads of keys and values, shared by groups of query heads (arXiv 2305.13245). Default: `heads`. */
   kvHeads?: number;
+  /** Features of a head. Default dim ÷ heads, which is then a whole number; others after heads were cut. */
+  headSize?: number;
   /** Share of the attention weights dropped in training. Default 0. */
   dropout?: number;
   /** Makes the two projections, by name `'qkv'` and `'proj'`. Default `dense`. */
@@ -46,7 +48,7 @@ export interface AttentionOptions<L extends Tree = DenseParams> {
  * Per head softmax(q·kᵀ/√d + mask)·v. Where `ctx.state` holds an open cache (`openCache`), earlier keys and values are
  * attended to and the new ones are appended.
  *
- * @param dim Features, a multiple of `heads`.
+ * @param dim Features, a multiple of `heads` unless `headSize` is given.
  * @throws {FrugalError} On `apply`, for an input of another shape.
  */
 export function attention<L extends Tree = DenseParams>(
@@ -55,9 +57,10 @@ export function attention<L extends Tree = DenseParams>(
   options: AttentionOptions<L> = {},
 ): Layer<AttentionParams<L>> & Module<AttentionParams<L>, tf.Tensor | AttentionInput> {
   const { causal = false, kvHeads = heads, dropout: rate = 0, weightInit = glorotUniform() } = options;
-  checkHeads(dim, heads, kvHeads, options.rotary !== undefined && options.rotary !== false);
+  const size = options.headSize ?? dim / heads;
+  checkHeads({ dim, heads, kvHeads, size }, options.rotary !== undefined && options.rotary !== false);
   checkRate('attention', rate);
-  const size = dim / heads;
+  const inner = heads * size;
   const make =
     options.linear ??
     ((inFeatures: number, outFeatures: number, name: string) => {
@@ -65,7 +68,7 @@ export function attention<L extends Tree = DenseParams>(
       return dense(inFeatures, outFeatures, { weightInit: init }) as unknown as Module<L>;
     });
   const qkv = make(dim, (heads + 2 * kvHeads) * size, 'qkv');
-  const proj = make(dim, dim, 'proj');
+  const proj = make(inner, dim, 'proj');
   const rotate = options.rotary ? rotary(size, options.rotary === true ? undefined : options.rotary) : undefined;
   const bias = causalBias();
 
@@ -87,8 +90,8 @@ export function attention<L extends Tree = DenseParams>(
     const weights = drop(tf.softmax(scores), rate, childContext(ctx, '', 2));
     const mixed = tf.transpose(tf.matMul(weights, repeatHeads(values, heads / kvHeads)), [1, 2, 0, 3]);
     const wanted = rows
-      ? gatherRows(tf.reshape(mixed, [batch * time, dim]), rows)
-      : tf.reshape(mixed, [batch, time, dim]);
+      ? gatherRows(tf.reshape(mixed, [batch * time, inner]), rows)
+      : tf.reshape(mixed, [batch, time, inner]);
     return applyChild(proj, params.proj, wanted, ctx, 'proj', 1);
   };
 
@@ -103,14 +106,18 @@ export function attention<L extends Tree = DenseParams>(
   };
 }
 
-function checkHeads(dim: number, heads: number, kvHeads: number, rotated: boolean): void {
+function checkHeads(sizes: { dim: number; heads: number; kvHeads: number; size: number }, rotated: boolean): void {
+  const { dim, heads, kvHeads, size } = sizes;
   checkPositive('attention', { dim, heads, kvHeads });
-  if (dim % heads !== 0 || heads % kvHeads !== 0) {
-    const got = `dim ${dim}, heads ${heads}, kvHeads ${kvHeads}`;
-    throw new FrugalError('BAD_OPTION', `attention: heads must divide dim, and kvHeads heads; got ${got}.`);
+  if (!Number.isInteger(size) || size < 1 || heads % kvHeads !== 0) {
+    const got = `dim ${dim}, heads ${heads}, kvHeads ${kvHeads}, headSize ${size}`;
+    throw new FrugalError(
+      'BAD_OPTION',
+      `attention: heads must divide dim unless headSize is given, and kvHeads heads; got ${got}.`,
+    );
   }
-  if (rotated && (dim / heads) % 2 !== 0) {
-    throw new FrugalError('BAD_OPTION', `attention: rotary needs an even dim ÷ heads, got ${dim / heads}.`);
+  if (rotated && size % 2 !== 0) {
+    throw new FrugalError('BAD_OPTION', `attention: rotary needs an even size of heads, got ${size}.`);
   }
 }
 

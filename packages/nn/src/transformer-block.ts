@@ -21,6 +21,8 @@ export interface BlockOptions<A extends Tree = AttentionParams, M extends Tree =
   norm?: 'layer' | 'rms';
   /** Default 1e-5. */
   epsilon?: number;
+  /** Heads of the default attention, where they are not the model's. */
+  heads?: number;
   /** Hidden width of the feed-forward network ÷ dim. Default 4. */
   mlpRatio?: number;
   /** Share dropped in training, of attention weights and of both branches. Default 0. */
@@ -53,7 +55,9 @@ export function transformerBlock<A extends Tree = AttentionParams, M extends Tre
       ? layerNorm(dim, { epsilon })
       : (rmsNorm(dim, { epsilon }) as Module<LayerNormParams | RmsNormParams>);
   const [norm1, norm2] = [makeNorm(), makeNorm()];
-  const attn = options.attn ?? (attention(dim, heads, { dropout: rate, ...options.attention }) as unknown as Module<A>);
+  const attn =
+    options.attn ??
+    (attention(dim, options.heads ?? heads, { dropout: rate, ...options.attention }) as unknown as Module<A>);
   const mlp =
     options.mlp ?? (feedForward(dim, Math.round(dim * mlpRatio), options.feedForward) as unknown as Module<M>);
   return {

@@ -80,7 +80,22 @@ export { inputNorms, wandaMasks } from './masks/wanda.ts';
 export { type Curve, type CurvesOptions, curvesSvg } from './pictures/curves.ts';
 export type { Coding } from './storage/codings.ts';
 export { type DecodedSparse, type DecodeSparseOptions, decodeSparse } from './storage/decode-sparse.ts';
-export { type EncodeSparseOptions, encodeSparse, type SparseFile, type StoredTensor } from './storage/encode-sparse.ts';
-export { type Compacted, type CompactOptions, compact, type LayerMakers } from './structured/compact.ts';
+export { decodeDelta, encodeDelta } from './storage/delta.ts';
+export { type EncodeSparseOptions, encodeSparse, type SparseFile } from './storage/encode-sparse.ts';
+export type { StoredTensor } from './storage/pack.ts';
+export {
+  type BlockAmounts,
+  type BlockScores,
+  blockActivations,
+  blockGradients,
+  blockMagnitudes,
+  blockMasks,
+  type KeptInBlock,
+  pruneBlocks,
+} from './structured/blocks.ts';
+export { type Compacted, type CompactOptions, compact } from './structured/compact.ts';
+export { type CompactedBlocks, compactBlocks } from './structured/compact-blocks.ts';
+export { type Grown, type GrowUnitsOptions, growUnits } from './structured/grow.ts';
+export type { LayerMakers } from './structured/rebuild.ts';
 export { activationScores, gradientScores, type UnitScores, unitsAbove } from './structured/unit-scores.ts';
 export { type KeptUnits, type PruneUnitsOptions, pruneUnits, unitMasks } from './structured/units.ts';

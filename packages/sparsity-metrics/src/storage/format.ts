@@ -10,5 +10,7 @@ export interface Entry {
 
 /** The metadata entry that describes the file. */
 export const META: string = 'frugal.sparse';
+/** The same for a file of what differs from a base. */
+export const DELTA: string = 'frugal.delta';
 /** How the tensor with the places of another one is called. */
 export const PLACES: string = '#places';

@@ -48,7 +48,7 @@ export async function activationScores(
 /**
  * Scores units by what the loss would change without them, to first order (Taylor score, arXiv 1906.10771).
  *
- * s_u = |Σ g · w| over the weights that lead into u and its bias: for ReLU and what else is linear in scale, |Σ a_u · ∂L/∂a_u|.
+ * s_u = |Σ a_u · ∂L/∂a_u|, over examples and positions. Taken from the weights that read u, Σ g · w, which is the same number.
  *
  * @param model As of `pruneUnits`.
  * @param grads The gradient of the mean loss on some examples, a tree like the parameters, from any estimator.
@@ -57,16 +57,14 @@ export async function activationScores(
  */
 export async function gradientScores(model: AnyModule, params: Tree, grads: Tree): Promise<UnitScores> {
   const [weights, slopes] = [new Map(treeEntries(params)), new Map(treeEntries(grads))];
-  const scores = linksOf(model).map(async ({ from }) => {
-    weightOf(grads, from); // says what is wrong where the tree is another one
+  const scores = linksOf(model).map(async ({ from, to }) => {
+    weightOf(grads, to); // says what is wrong where the tree is another one
+    const path = joinPath(to.path, 'weight');
     const sums = tf.tidy(() => {
-      const parts = ['weight', ...(from.spec.bias ? ['bias'] : [])].map((name) => {
-        const path = joinPath(from.path, name);
-        return tf.sum(tf.reshape(tf.mul(weights.get(path)!, slopes.get(path)!), [-1, from.units]), 0);
-      });
-      return tf.abs(tf.addN(parts));
+      const products = tf.mul(weights.get(path)!, slopes.get(path)!);
+      return tf.sum(tf.sum(tf.reshape(products, [-1, from.units, to.units]), 2), 0);
     });
-    const values = Float32Array.from(await sums.data());
+    const values = Float32Array.from(await sums.data(), Math.abs);
     sums.dispose();
     return [from.path, values] as const;
   });
