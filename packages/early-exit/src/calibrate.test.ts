@@ -65,6 +65,23 @@ describe('calibration', () => {
     }
   });
 
+  it('uses all the slack that there is: nobody could leave more at its one exit', () => {
+    const one = { ...validation, scores: [validation.scores[1]!], correct: validation.correct.slice(1) };
+    const costs = { segments: [490, 500], heads: [20, 0], cumulative: [510, 1010], full: 990 };
+    const single = { ...one, costs };
+    const whole = outcomeOf(single, exitsOf(single, [Number.POSITIVE_INFINITY])).accuracy;
+    for (const slack of [0, 0.003, 0.01]) {
+      const { shares } = calibrateAccuracy(single, slack);
+      const sorted = [...single.scores[0]!].sort((a, b) => b - a);
+      const allowed = sorted.filter((_, i) => {
+        const { accuracy } = outcomeOf(single, exitsOf(single, [sorted[i]!]));
+        return i % 8 === 7 && accuracy >= whole - slack;
+      });
+      const most = sorted.indexOf(allowed.at(-1) ?? Number.NaN) + 1;
+      expect(Math.abs(shares[0]! - most / single.size)).toBeLessThanOrEqual(1 / 500);
+    }
+  });
+
   it('stays below the oracle', () => {
     const { curve, oracle: best } = exitCurve(validation, 5);
     expect(best).toEqual(oracle(validation));

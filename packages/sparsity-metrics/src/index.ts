@@ -46,7 +46,6 @@ export {
   trainingFlops,
 } from './cost/scaling.ts';
 export { type Agreement, type AgreementOptions, agreement, type PairAgreement } from './difficulty/agreement.ts';
-export { agreementSvg } from './difficulty/agreement-svg.ts';
 export { costsOf, difficulty, type Scores } from './difficulty/difficulty.ts';
 export type { Amount } from './masks/amount.ts';
 export { graspMasks, type SynflowOptions, synflowMasks } from './masks/init-scores.ts';
@@ -77,6 +76,7 @@ export { type LayerWork, type RemainingWork, remainingWork } from './masks/remai
 export { type CubicSparsityOptions, cubicSparsity, geometricSparsity } from './masks/schedule.ts';
 export { type LotteryTicketsOptions, lotteryTickets, shuffleMasks, type Ticket } from './masks/tickets.ts';
 export { inputNorms, wandaMasks } from './masks/wanda.ts';
+export { agreementSvg } from './pictures/agreement-svg.ts';
 export { type Curve, type CurvesOptions, curvesSvg } from './pictures/curves.ts';
 export type { Coding } from './storage/codings.ts';
 export { type DecodedSparse, type DecodeSparseOptions, decodeSparse } from './storage/decode-sparse.ts';

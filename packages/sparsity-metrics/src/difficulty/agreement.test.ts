@@ -1,7 +1,7 @@
 import { fillNormal, kendallTau, key, spearman } from '@frugal/tensor';
 import { describe, expect, it } from 'vitest';
+import { agreementSvg } from '../pictures/agreement-svg.ts';
 import { agreement } from './agreement.ts';
-import { agreementSvg } from './agreement-svg.ts';
 import { costsOf, difficulty } from './difficulty.ts';
 
 function normals(seed: number, count: number): Float32Array {
@@ -77,7 +77,7 @@ describe('difficulty and agreement', () => {
     };
     const found = agreement(methods, { key: key(8), resamples: 100 });
     const svg = agreementSvg(found);
-    expect(svg.match(/<rect/g)).toHaveLength(9);
+    expect(svg.match(/<rect/g)).toHaveLength(10); // and the paper
     expect(svg).toContain('exits &amp; more');
     const { estimate, low, high } = found.pairs[0]!.correlation;
     expect(svg).toContain(`>${estimate.toFixed(2)}</text>`);

@@ -1,8 +1,6 @@
 import type { Interval } from '@frugal/tensor';
-import type { Agreement } from './agreement.ts';
-
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const escapeXml = (text: string): string => text.replace(/[&<>"]/g, (c) => escapes[c]!);
+import type { Agreement } from '../difficulty/agreement.ts';
+import { picture, textAt } from './svg.ts';
 
 /** White at 0, blue at 1, red below 0, RGB. */
 function shade(value: number): string {
@@ -47,17 +45,18 @@ export function agreementSvg({ ceilings, pairs }: Agreement): string {
       const [x, y] = [left + column * side, top + row * side];
       const [middle, ink] = [x + side / 2, known && Math.abs(value) > 0.6 ? 'white' : 'black'];
       const edge = row === column ? 'stroke="black" stroke-width="2"' : 'stroke="white"';
+      const text = (down: number, content: string, size: number): string =>
+        textAt(middle, y + down, known ? content : '–', `text-anchor="middle" font-size="${size}" fill="${ink}"`);
       return [
         `<rect x="${x + 1}" y="${y + 1}" width="${side - 2}" height="${side - 2}" fill="${known ? shade(value) : '#ddd'}" ${edge}/>`,
-        `<text x="${middle}" y="${y + side / 2}" text-anchor="middle" font-size="20" fill="${ink}">${known ? value.toFixed(2) : '–'}</text>`,
-        `<text x="${middle}" y="${y + side / 2 + 20}" text-anchor="middle" font-size="11" fill="${ink}">${known ? note : ''}</text>`,
+        text(side / 2, value.toFixed(2), 20),
+        ...(known ? [text(side / 2 + 20, note, 11)] : []),
       ].join('');
     }),
   );
   const labels = names.flatMap((name, i) => [
-    `<text x="${left - 8}" y="${top + (i + 0.5) * side + 5}" text-anchor="end">${escapeXml(name)}</text>`,
-    `<text x="${left + (i + 0.5) * side}" y="${top - 8}" text-anchor="middle">${escapeXml(name)}</text>`,
+    textAt(left - 8, top + (i + 0.5) * side + 5, name, 'text-anchor="end" font-size="13"'),
+    textAt(left + (i + 0.5) * side, top - 8, name, 'text-anchor="middle" font-size="13"'),
   ]);
-  const size = `width="${left + names.length * side + 2}" height="${top + names.length * side + 2}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="13">${labels.join('')}${cells.join('')}</svg>`;
+  return picture(left + names.length * side + 2, top + names.length * side + 2, [...labels, ...cells]);
 }
