@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { dispatch, type Internals } from './dispatch.ts';
 import { elementwise } from './elementwise.ts';
 import { over, type Registration } from './over.ts';
+import { scans } from './scan.ts';
 import { integerTranspose, isStockTransposable, transpose } from './transpose.ts';
 
 /** Taylor's series where e^x − 1 would cancel. */
@@ -148,4 +149,5 @@ export const repairs: readonly Registration[] = [
   emptyProduct,
   integerTranspose,
   castToFloat,
+  ...scans,
 ];
