@@ -1,6 +1,6 @@
 export { type ClimbOptions, climb } from './advice/climb.ts';
 export { type MiniatureRunsOptions, miniatureRuns } from './advice/miniature-runs.ts';
-export type { Advice, Confidence, Evidence, Policy, PolicyOptions } from './advice/policy.ts';
+export type { Advice, Confidence, Evidence, Part, Policy, PolicyOptions } from './advice/policy.ts';
 export { type ProbeAdviceOptions, probe, type Recommendation } from './advice/probe.ts';
 export { criticalFraction, fixedRate, newtonPolicy, rangeTestRule } from './advice/single-probes.ts';
 export { type DensityOptions, type SpectralDensity, spectralDensity } from './curvature/density.ts';
@@ -26,6 +26,7 @@ export {
   type NoiseScaleOptions,
   noiseScale,
 } from './noise/noise-scale.ts';
+export type { GradientNoise } from './noise/running.ts';
 export { drawSvg, reportHtml, type VegaModules } from './pictures/draw.ts';
 export {
   linePicture,

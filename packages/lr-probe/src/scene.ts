@@ -23,7 +23,7 @@ export const examplesIn = (batch: unknown): number => treeLeaves(batch as Tree)[
 const isDataset = <B>(data: Dataset<B> | readonly B[]): data is Dataset<B> => !Array.isArray(data);
 
 /** What kind of pass is counted. */
-type Pass = 'forward' | 'gradient' | 'update';
+type Pass = 'forward' | 'gradient' | 'update' | 'note';
 
 /**
  * A problem held still: the same batches in the same order for everything that is tried on it, frozen noise, module
@@ -37,7 +37,7 @@ export class Scene<P extends Tree, B> {
   #source: AsyncIterator<B> | undefined;
   #epoch = 0;
   readonly #start = performance.now();
-  readonly #counts: Record<Pass, number> = { forward: 0, gradient: 0, update: 0 };
+  readonly #counts: Record<Pass, number> = { forward: 0, gradient: 0, update: 0, note: 0 };
   /** FLOPs of one pass per example (of one update as a whole), metered once. */
   readonly #flops = new Map<Pass, number>();
   #total = 0;
@@ -126,6 +126,11 @@ export class Scene<P extends Tree, B> {
   /** Runs what an optimizer does in a step, counted. */
   update<R>(f: () => R): R {
     return this.#counted('update', 1, f);
+  }
+
+  /** Runs what takes note of a gradient, counted. */
+  note(f: () => void): void {
+    this.#counted('note', 1, f);
   }
 
   #counted<R>(pass: Pass, size: number, f: () => R): R {

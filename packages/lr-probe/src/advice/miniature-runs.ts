@@ -1,4 +1,5 @@
 import { checkNumber, ProbeError } from '../errors.ts';
+import type { GradientNoise } from '../noise/running.ts';
 import { type CriticalRate, findCriticalRate } from '../probes/critical-rate.ts';
 import { type Miniature, runMiniature } from '../probes/miniature.ts';
 import type { ProbeCost } from '../problem.ts';
@@ -101,9 +102,16 @@ function adviceFrom(found: {
   return {
     rate: middle(runs, best) * factor,
     ...judge(runs, best, { steps, whole, factor }),
-    evidence: { miniatures: runs, ...(critical === undefined ? {} : { critical }) },
+    evidence: { miniatures: runs, noise: noiseAround(runs, best), ...(critical === undefined ? {} : { critical }) },
     cost,
   };
+}
+
+/** The best rate's first, then what its neighbours saw. */
+function noiseAround(runs: readonly Miniature[], best: number): GradientNoise[] {
+  const at = runs.findIndex(({ rate }) => rate === best);
+  const near = [runs[at], runs[at - 1], runs[at + 1]];
+  return near.flatMap((run) => (run?.noise === undefined ? [] : [run.noise]));
 }
 
 /** The weighted geometric mean of the best rate and those next to it. */

@@ -1,4 +1,5 @@
 import type { Tree } from '@frugal/tensor';
+import type { GradientNoise } from '../noise/running.ts';
 import type { CriticalRate } from '../probes/critical-rate.ts';
 import type { Miniature } from '../probes/miniature.ts';
 import type { RangeTest } from '../probes/range-test.ts';
@@ -12,6 +13,16 @@ export interface Evidence {
   readonly critical?: CriticalRate;
   readonly miniatures?: readonly Miniature[];
   readonly rangeTest?: RangeTest;
+  /** At the end of the miniature runs at the best rate and next to it. */
+  readonly noise?: readonly GradientNoise[];
+}
+
+/** A recommended number with why, and how sure. */
+export interface Part {
+  /** Undefined where nothing speaks for any. */
+  readonly value: number | undefined;
+  readonly confidence: Confidence;
+  readonly reasons: readonly string[];
 }
 
 /** What a policy has to say. */

@@ -41,6 +41,12 @@ describeEachBackend('advice', () => {
         expect(advice.schedule(9)).toBeCloseTo(advice.rate, 9);
         expect(advice.schedule(89)).toBeLessThan(0.01 * advice.rate);
         expect(advice.cost.flops).toBeLessThan(advice.grid!.flops / 8);
+        const { rate, warmup: warm, batchSize } = advice.parts;
+        expect(rate).toEqual({ value: advice.rate, confidence: advice.confidence, reasons: advice.reasons });
+        expect(warm).toMatchObject({ value: 9, reasons: [expect.stringContaining('η_c'), ...warm.reasons.slice(1)] });
+        expect(Math.log2(batchSize.value!) % 1).toBe(0);
+        expect(advice.batchSize).toBe(batchSize.value);
+        expect(advice.evidence.noise!.length).toBeGreaterThan(0);
         release(problem);
       });
     },
@@ -57,12 +63,21 @@ describeEachBackend('advice', () => {
     release(scaled);
   });
 
+  it('lowers the rate of a long run by the exponent that is asked for', async () => {
+    const problem = blobs();
+    const at = async (shrink: number): Promise<number> =>
+      (await probe(problem, { optimizer: sgd, steps: 480, policy: miniatureRuns({ share: 1 / 24, shrink }) })).rate;
+    expect((await at(1)) / (await at(0))).toBeCloseTo(6 / 24, 6);
+    release(problem);
+  });
+
   it('takes any policy', async () => {
     const problem = blobs();
     for (const policy of [criticalFraction(0.5), rangeTestRule('steep'), newtonPolicy(), fixedRate(0.1)]) {
       const advice = await probe(problem, { optimizer: sgd, steps: 50, policy });
       expect(advice).toMatchObject({ policy: policy.name, confidence: 'low', steps: 50 });
       expect(advice.rate).toBeGreaterThan(0);
+      expect(advice.parts.batchSize).toMatchObject({ value: undefined, confidence: 'low' });
     }
     release(problem);
   });

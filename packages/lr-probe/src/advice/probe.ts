@@ -3,7 +3,8 @@ import { checkNumber } from '../errors.ts';
 import type { ProbeCost, Problem } from '../problem.ts';
 import { type ScheduleShape, warmCosine } from '../schedule.ts';
 import { miniatureRuns } from './miniature-runs.ts';
-import type { Advice, Policy, PolicyOptions } from './policy.ts';
+import { batchSizePart, warmupPart } from './parts.ts';
+import type { Advice, Part, Policy, PolicyOptions } from './policy.ts';
 
 /** Options of `probe`. */
 export interface ProbeAdviceOptions extends PolicyOptions {
@@ -17,13 +18,17 @@ export interface ProbeAdviceOptions extends PolicyOptions {
   readonly grid?: number;
 }
 
-/** A learning rate with what belongs to it. */
+/** A learning rate with what belongs to it; `confidence` and `reasons` are those of the rate. */
 export interface Recommendation extends Advice {
   readonly policy: string;
   /** Steps of the run that it is for. */
   readonly steps: number;
   /** Steps of linear warm-up. */
   readonly warmup: number;
+  /** Examples a batch beyond which larger ones save few steps; the rate is for the batches that the problem has. */
+  readonly batchSize: number | undefined;
+  /** The three numbers, each with why and how sure. */
+  readonly parts: { readonly rate: Part; readonly warmup: Part; readonly batchSize: Part };
   /** The rate with its warm-up and its decay to 0: pass it to the optimizer. */
   readonly schedule: Schedule;
   readonly shape: ScheduleShape;
@@ -32,15 +37,16 @@ export interface Recommendation extends Advice {
 }
 
 /**
- * Recommends a learning rate for a run, with its warm-up and decay, from the first steps of it.
+ * Recommends a learning rate for a run, with its warm-up and decay, and a batch size, from the first steps of it.
  *
  *     const advice = await probe({ loss, params, data, key: key(0) }, { optimizer: adamw, steps: 2000 });
  *     train({ optimizer: adamw(advice.schedule), steps: 2000, … });
  *
  * Leaves no trace: parameters, state, data and keys are as they were. A constant rate was worse than warm-up and cosine in
- * all our experiments, so the advice is a schedule.
+ * all our experiments, so the advice is a schedule. The batch size is the gradient noise scale at the end of the miniature runs
+ * (arXiv 1812.06162); whoever changes to it asks again, for the rate belongs to the batches it was found on.
  *
- * @returns The rate, why, how sure, and what it cost against a grid.
+ * @returns Rate, warm-up and batch size, each with why and how sure, and what it cost against a grid.
  * @throws {ProbeError} Where the policy finds no rate; says why.
  */
 export async function probe<P extends Tree, B>(
@@ -53,12 +59,20 @@ export async function probe<P extends Tree, B>(
   const policy = options.policy ?? (setting === 'quick' ? miniatureRuns({ share: 1 / 24, most: 50 }) : miniatureRuns());
   const advice = await policy.advise(problem, options);
   const shape = warmCosine(warmup);
+  const { rate, confidence, reasons } = advice;
+  const parts = {
+    rate: { value: rate, confidence, reasons },
+    warmup: warmupPart(advice, Math.round(warmup * steps)),
+    batchSize: batchSizePart(advice.evidence),
+  };
   return {
     ...advice,
     policy: policy.name,
     steps,
-    warmup: Math.round(warmup * steps),
-    schedule: shape(advice.rate, steps),
+    warmup: parts.warmup.value,
+    batchSize: parts.batchSize.value,
+    parts,
+    schedule: shape(rate, steps),
     shape,
     grid: gridCost(advice, steps, grid),
   };

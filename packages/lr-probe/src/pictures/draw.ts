@@ -1,3 +1,4 @@
+import type { Part } from '../advice/policy.ts';
 import type { Recommendation } from '../advice/probe.ts';
 import type { Picture } from './specs.ts';
 
@@ -41,11 +42,13 @@ td:first-child { color: #666 }`;
  * @param svgs Drawn by `drawSvg`.
  */
 export function reportHtml(advice: Recommendation, svgs: readonly string[], title = 'Learning rate'): string {
-  const { rate, warmup, steps, confidence, reasons, policy, cost, grid } = advice;
+  const { rate, warmup, batchSize, steps, parts, policy, cost, grid } = advice;
+  const why = ({ confidence, reasons }: Part): string => `${reasons.join(' ')} Confidence: ${confidence}.`;
   const rows: [string, string][] = [
     ['schedule', `${warmup} steps of warm-up to ${rate.toPrecision(3)}, then a cosine to 0 until step ${steps}`],
-    ['confidence', confidence],
-    ['why', reasons.join(' ')],
+    ['the rate', why(parts.rate)],
+    ['the warm-up', why(parts.warmup)],
+    [`batches of ${batchSize ?? '?'}`, why(parts.batchSize)],
     ['found by', policy],
     ['cost', `${cost.gradients} gradients and ${cost.forwards} forward passes, ${(cost.ms / 1000).toFixed(1)} s`],
     ...(grid === undefined

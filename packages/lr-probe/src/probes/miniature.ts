@@ -1,7 +1,8 @@
-import { type GradientTransformation, type Tree, treeClone, treeDispose } from '@frugal/tensor';
+import { type GradientTransformation, type Tree, treeClone, treeDispose, type UpdateTree } from '@frugal/tensor';
 import { checkNumber } from '../errors.ts';
+import { type GradientNoise, RunningNoise } from '../noise/running.ts';
 import type { OptimizerFactory, ProbeCost, ProbeOptions, Problem } from '../problem.ts';
-import { costSince, onScene, type Scene } from '../scene.ts';
+import { costSince, examplesIn, onScene, type Scene } from '../scene.ts';
 import { type ScheduleShape, warmCosine } from '../schedule.ts';
 import { stepOn } from './step.ts';
 
@@ -27,6 +28,8 @@ export interface Miniature {
   /** The training loss of each step that was made. */
   readonly losses: readonly number[];
   readonly diverged: boolean;
+  /** Of the gradients of its last fifth, where the rate is low and the run nearly stands still; undefined where it diverged. */
+  readonly noise: GradientNoise | undefined;
   readonly cost: ProbeCost;
 }
 
@@ -50,10 +53,14 @@ export async function runMiniature<P extends Tree, B>(
   let params = treeClone(scene.problem.params);
   let slots = optimizer.init(params);
   const state = scene.state();
+  const noise = new RunningNoise();
+  const quiet = steps - Math.max(4, Math.round(steps / 5));
   try {
     let ceiling = options.start === undefined ? Number.NaN : ceilingOf(options.start);
     for (let step = 0; step < steps; step++) {
-      const moved = await stepOn(scene, optimizer, { params, slots, state, step });
+      const note = (grads: UpdateTree): void => scene.note(() => noise.add(grads));
+      const copy = { params, slots, state, step };
+      const moved = await stepOn(scene, optimizer, copy, step >= quiet ? note : undefined);
       ({ params, slots } = moved);
       losses.push(moved.loss);
       scene.tell({ probe: 'miniature', done: step + 1, total: steps, rate, loss: moved.loss });
@@ -68,10 +75,12 @@ export async function runMiniature<P extends Tree, B>(
       loss: diverged ? Number.POSITIVE_INFINITY : loss,
       losses,
       diverged,
+      noise: diverged ? undefined : await noise.read(examplesIn(await scene.batch(0))),
       cost: costSince(before, scene.cost),
     };
   } finally {
     treeDispose([params, slots]);
+    noise.dispose();
     state.dispose();
   }
 }

@@ -7,6 +7,7 @@ import {
   treeLeaves,
   treeMap,
   treeMaterialize,
+  type UpdateTree,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { read, type Scene } from '../scene.ts';
@@ -25,14 +26,17 @@ export interface Copy<P extends Tree> {
  *
  * The update is made before its loss is read: a read costs little, but a device that waits for it costs more.
  *
+ * @param note Sees the gradient, which stays the step's.
  * @returns The loss before the update, and what was moved.
  */
 export async function stepOn<P extends Tree, B>(
   scene: Scene<P, B>,
   optimizer: GradientTransformation,
   { params, slots, state, step }: Copy<P>,
+  note?: (grads: UpdateTree) => void,
 ): Promise<{ params: P; slots: Tree; loss: number }> {
   const { loss, grads } = scene.gradient(params, await scene.batch(step), step, state);
+  note?.(grads);
   const moved = scene.update(() => apply(optimizer, grads, params, slots, step, loss));
   treeDispose(grads);
   return { ...moved, loss: await read(loss) };
