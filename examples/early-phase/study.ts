@@ -5,7 +5,7 @@ import { useBackend } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
 import { finish, quick, table } from '../../benchmarks/harness.ts';
 import { runLenet } from './study/lenet.ts';
-import { report } from './study/report.ts';
+import { caseRows, report } from './study/report.ts';
 import { type Case, runCase } from './study/run-case.ts';
 import { makeTasks, type NetTask, type OptimizerName } from './study/tasks.ts';
 
@@ -38,11 +38,16 @@ const lenet = quick ? [] : [await runLenet(await readMnist(), 3, STEPS)];
 
 const { figures, rows, cases } = report({ short, long, lenet, chosen });
 table(rows);
+console.log('');
+table(caseRows([...short, ...long, ...lenet, ...chosen]));
 const minutes = (performance.now() - begun) / 60_000;
 console.log(`\n${minutes.toFixed(1)} minutes.`);
 if (!quick) {
   const folder = new URL('../../docs/results/', import.meta.url);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('lr-advice.json', folder), `${JSON.stringify(cases)}\n`);
+  // draw.ts makes the pictures of this.
+  const short6 = (_: string, value: unknown): unknown =>
+    typeof value === 'number' ? Number(value.toPrecision(6)) : value;
+  writeFileSync(new URL('lr-advice.json', folder), `${JSON.stringify(cases, short6)}\n`);
 }
 finish('lr-advice', { ...figures, minutes }, 'runs');

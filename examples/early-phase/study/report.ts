@@ -1,6 +1,6 @@
 // The figures that are published, and the table that is printed.
 import type { Case } from './run-case.ts';
-import { holm, medianOf, pairs, policiesOf, type Score, scoreOf, signFlip } from './score.ts';
+import { gridBest, holm, medianOf, pairs, policiesOf, type Score, scoreOf, signFlip } from './score.ts';
 
 /** All cases, by the part that they play. */
 export interface Cases {
@@ -63,6 +63,24 @@ export function report(parts: Cases): {
   for (const { against, p } of tests) console.log(`thorough beats ${against}: p = ${p.toPrecision(2)} (Holm)`);
   console.log(`thorough is worse than the table on ordinary tasks: p = ${worseThanTable.toPrecision(2)}\n`);
   return { figures, rows, cases: parts };
+}
+
+/** A row for each case: the grid's best rate, and where the two settings and the table led. */
+export function caseRows(cases: readonly Case[]): Record<string, string | number>[] {
+  return cases.map((one) => {
+    const row: Record<string, string | number> = {
+      ...{ task: one.task, optimizer: one.optimizer, steps: one.steps },
+      'best rate': one.seeds[0]!.grid[gridBest(one).at]!.rate,
+    };
+    for (const policy of ['thorough', 'quick', 'table']) {
+      const rates = one.seeds.flatMap(({ picks }) => picks.find((pick) => pick.policy === policy)?.rate ?? []);
+      const { gapSd, relativeGap } = scoreOf(one, policy);
+      row[policy] = Math.exp(rates.reduce((sum, rate) => sum + Math.log(rate), 0) / rates.length);
+      row[`${policy}, sd`] = gapSd;
+      if (policy !== 'table') row[`${policy}, relative`] = relativeGap;
+    }
+    return row;
+  });
 }
 
 function summary(set: string, policy: string, scores: readonly Score[]): Record<string, string | number> {

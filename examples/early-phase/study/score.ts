@@ -24,7 +24,7 @@ export const lossOf = (end: End | undefined, { start }: Seed): number => Math.mi
 const accuracyOf = (end: End | undefined): number => Math.max(0, end?.accuracy ?? 0);
 
 /** Of a grid over seeds: its best rate, and how much seeds matter there. */
-function gridBest({ seeds }: Case): { loss: number; sd: number; at: number } {
+export function gridBest({ seeds }: Case): { loss: number; sd: number; at: number } {
   const rates = seeds[0]!.grid.map((_, i) => {
     const losses = seeds.map((seed) => lossOf(seed.grid[i], seed));
     const centre = mean(losses);

@@ -59,6 +59,7 @@ export type {
 } from './problem.ts';
 export { type ScheduleShape, warmCosine } from './schedule.ts';
 export type { TrackedRun, Tracker } from './trackers/hook.ts';
+export { type ProbePoint, trackProbe } from './trackers/probes.ts';
 export {
   cka,
   initialisationSpread,

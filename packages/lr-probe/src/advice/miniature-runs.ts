@@ -23,7 +23,7 @@ export interface MiniatureRunsOptions {
   readonly start?: number;
   /** Examples that the end of a miniature is measured on. Default 256. */
   readonly examples?: number;
-  /** e: in a run of T steps, more than six miniatures of n, the rate is taken times (6 n / T)^e. Default 0.5. */
+  /** e: in a run of T steps, more than six miniatures of n, the rate is taken times (6 n / T)^e. Default 0.375, chosen by `runs/lr-shrink.sh`. */
   readonly shrink?: number;
 }
 
@@ -48,7 +48,7 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
     lookAhead = 1,
     start = 0.3,
     examples = 256,
-    shrink = 0.5,
+    shrink = 0.375,
   } = options;
   checkNumber('share', share, { positive: true, max: 1 });
   checkNumber('perDecade', perDecade, { min: 1 });

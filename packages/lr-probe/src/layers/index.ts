@@ -6,3 +6,4 @@ export {
   layersProblem,
   type ModuleOfModel,
 } from './fit.ts';
+export { type TrackFit, trackFit } from './track.ts';

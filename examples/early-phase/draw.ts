@@ -1,0 +1,20 @@
+// Draws docs/results/lr-probe-*.svg from docs/results/lr-advice.json; runs/lr-advice.sh ends with it.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { drawSvg } from '@frugal/lr-probe';
+import * as vega from 'vega';
+import * as vegaLite from 'vega-lite';
+import { curvesPicture, gapsPicture, pricePicture } from './study/pictures.ts';
+import type { Cases } from './study/report.ts';
+
+const folder = new URL('../../docs/results/', import.meta.url);
+const { short, long, lenet } = JSON.parse(readFileSync(new URL('lr-advice.json', folder), 'utf8')) as Cases;
+const pictures = {
+  gaps: gapsPicture(short, 'Seven tasks × three optimizers, 300 steps; the bar is the median'),
+  'gaps-long': gapsPicture(long, 'Two small tasks × three optimizers, 1,200 steps'),
+  price: pricePicture(short, 'What advice costs, and what it loses'),
+  curves: curvesPicture([...short, ...lenet], 'Final loss against the learning rate: the grid, and where advice led'),
+  'curves-long': curvesPicture(long, 'The same for runs of 1,200 steps'),
+};
+for (const [name, picture] of Object.entries(pictures)) {
+  writeFileSync(new URL(`lr-probe-${name}.svg`, folder), `${await drawSvg(picture, { vega, vegaLite })}\n`);
+}
