@@ -2,6 +2,8 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { readMnist, readMobyDick } from '@frugal/datasets/node';
 import type { InlineConfig, Plugin } from 'vite';
 
@@ -38,6 +40,7 @@ function idx(bytes: Uint8Array, sizes: readonly number[]): Buffer {
 
 async function data(): Promise<Record<string, Buffer | string>> {
   const [{ train, test }, book] = await Promise.all([readMnist(), readMobyDick()]);
+  const zip = async (bytes: Buffer): Promise<Buffer> => promisify(gzip)(bytes);
   const begin = book.indexOf('Call me Ishmael');
   return {
     'data/learn-images': idx(train.x.subarray(0, LEARN * 784), [LEARN, 28, 28]),
@@ -45,6 +48,11 @@ async function data(): Promise<Record<string, Buffer | string>> {
     'data/test-images': idx(test.x.subarray(0, TEST * 784), [TEST, 28, 28]),
     'data/test-labels': idx(test.y.subarray(0, TEST), [TEST]),
     'data/book.txt': book.slice(begin, begin + CHARACTERS),
+    // All of MNIST, for the examples; it is fetched when one of them asks for it.
+    'data/mnist/train-images-idx3-ubyte.gz': await zip(idx(train.x, [train.size, 28, 28])),
+    'data/mnist/train-labels-idx1-ubyte.gz': await zip(idx(train.y, [train.size])),
+    'data/mnist/t10k-images-idx3-ubyte.gz': await zip(idx(test.x, [test.size, 28, 28])),
+    'data/mnist/t10k-labels-idx1-ubyte.gz': await zip(idx(test.y, [test.size])),
   };
 }
 
@@ -91,7 +99,10 @@ export const config: InlineConfig = {
     emptyOutDir: true,
     chunkSizeWarningLimit: 2000,
     modulePreload: { polyfill: false },
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      input: ['index.html', 'examples.html'].map((page) => join(here, page)),
+      checks: { pluginTimings: false },
+    },
   },
   server: { headers },
   preview: { headers },

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import {
   type CriticalRate,
   drawSvg,
@@ -12,13 +11,17 @@ import {
 import * as vega from 'vega';
 import * as vegaLite from 'vega-lite';
 
-/** Writes what was found as one HTML file that needs no network. */
-export async function saveReport(
-  path: string,
-  { advice, critical, test }: { advice: Recommendation; critical: CriticalRate; test: RangeTest },
-): Promise<string> {
+/** What was found, as one HTML file that needs no network. */
+export async function htmlReport({
+  advice,
+  critical,
+  test,
+}: {
+  advice: Recommendation;
+  critical: CriticalRate;
+  test: RangeTest;
+}): Promise<string> {
   const pictures = [miniaturesPicture(advice), rangeTestPicture(test), linePicture(critical)];
   const svgs = await Promise.all(pictures.map((picture) => drawSvg(picture, { vega, vegaLite })));
-  await writeFile(path, reportHtml(advice, svgs, 'The learning rate of an MLP on MNIST'));
-  return path;
+  return reportHtml(advice, svgs, 'The learning rate of an MLP on MNIST');
 }

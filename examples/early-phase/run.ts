@@ -13,7 +13,6 @@ import {
 import { mlp } from '@frugal/nn';
 import { foldIn, key, type Labelled, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { saveReport } from './report.ts';
 
 /** Options of this example. */
 export interface EarlyPhaseOptions extends ExampleOptions {
@@ -64,7 +63,11 @@ export async function runEarlyPhase(options: EarlyPhaseOptions, io: Io): Promise
   io.print('\nShort copies of the whole run say more:');
   const advice = await probe(problem, { optimizer: adam, steps, setting: 'thorough' });
   explain(advice, io);
-  if (options.report !== '') io.print(`Report: ${await saveReport(options.report, { advice, critical, test })}`);
+  if (options.report !== '') {
+    // Vega is large: loaded only for this.
+    const { htmlReport } = await import('./report.ts');
+    io.print(`Report: ${await io.save(options.report, await htmlReport({ advice, critical, test }))}`);
+  }
 
   const final = async (rate: number): Promise<number> => {
     const run = train({

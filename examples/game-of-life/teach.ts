@@ -62,7 +62,7 @@ export async function teach(family: Family, nets: Nets, lesson: Lesson): Promise
     treeDispose([loss, grads]);
     if (step % 64 === 63) {
       await watch?.(step + 1, params);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve)); // a page has no setImmediate
     }
   }
   treeDispose(state);

@@ -30,6 +30,8 @@ export interface Io {
   paint(text: string, how: 'bright' | 'good' | 'bad' | 'faint'): string;
   /** Gives a person time to look; returns at once where nobody watches. */
   pause(ms: number): Promise<void>;
+  /** Keeps a text for the person; says where. */
+  save(name: string, text: string): Promise<string>;
   mnist(): Promise<Mnist>;
   /** Moby-Dick. */
   book(): Promise<string>;

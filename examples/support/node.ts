@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +37,10 @@ function terminal(): Io {
     },
     paint: (text, how) => (isTTY ? `\x1b[${colours[how]}m${text}\x1b[0m` : text),
     pause: (ms) => (isTTY ? setTimeout(ms) : Promise.resolve()),
+    save: async (name, text) => {
+      await writeFile(name, text);
+      return name;
+    },
     mnist: () => readMnist(),
     book: readMobyDick,
   };

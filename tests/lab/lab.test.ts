@@ -7,6 +7,7 @@ import { chromium, hasChromium } from '@frugal/test-support';
 import { type Browser, type Page, chromium as playwright } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectAllExamplesRun } from './examples-in-page.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PORT = 5197;
@@ -106,6 +107,8 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     { dark: false, width: 1280, task: 'spirals' },
     { dark: true, width: 1280, task: 'ala' },
     { dark: false, width: 390, task: 'mnist' },
+    { dark: true, width: 390, task: 'text' },
+    { dark: true, width: 1280, task: 'patches' },
   ])('is accessible and fits: $task, $width wide, dark $dark', async ({ dark, width, task }) => {
     const { page, complaints, close } = await open(`#task=${task}`, { dark, width });
     await inState(page, 'running');
@@ -177,6 +180,61 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     expect(complaints.filter((text) => !/Device.*lost|destroyed/i.test(text))).toEqual([]);
     await close();
   });
+
+  it('shows where compute goes, and spends less at once where less certainty will do', async () => {
+    const { page, complaints, close } = await open('#task=text&width=32&backend=wasm&until=200');
+    await inState(page, 'paused');
+    expect(await page.locator('#compute .writing span').count()).toBe(48);
+    /** FLOPs a character, once the run that rests was looked at anew. */
+    const flops = async (sure: string): Promise<number> => {
+      const summary = page.locator('#compute p').first();
+      await summary.evaluate((text) => (text.textContent = ''));
+      await page.selectOption('#sure', sure);
+      await page.waitForFunction(() => /FLOPs/.test(document.querySelector('#compute p')!.textContent!));
+      return Number(/average ([\d.]+) k/.exec(await summary.innerText())![1]);
+    };
+    const careful = await flops('0.99');
+    expect(page.url()).toContain('sure=0.99');
+    expect(await flops('0.3')).toBeLessThan(careful);
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it('can be used by keys alone, and says where it runs', async () => {
+    const { page, complaints, close } = await open('');
+    await inState(page, 'running');
+    expect(await page.locator('#why').innerText()).toMatch(/WebAssembly runs here .*WebGPU was passed over: .+/);
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe('spirals');
+    await page.keyboard.press('ArrowRight');
+    await page.locator('#exits').waitFor({ timeout: WAIT });
+    expect(new URL(page.url()).hash).toBe('#task=mnist');
+    await inState(page, 'running');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Space');
+    await inState(page, 'paused');
+    expect(complaints).toEqual([]);
+    await close();
+  });
+
+  it('learns on WebGL, without a backward pass', async () => {
+    const { page, complaints, close } = await open('#backend=webgl&gradient=local&until=300');
+    await inState(page, 'paused');
+    expect(await page.locator('#backend').textContent()).toBe('webgl');
+    expect(await page.locator('#why').innerText()).toMatch(/WebGL 2 runs here \(.*SwiftShader.*; float32\)/);
+    await reaches(page, 60);
+    expect(complaints.filter((text) => !/GPU stall|Automatic fallback to software WebGL/.test(text))).toEqual([]);
+    await close();
+  });
+
+  it('runs every example of the repository', async () => {
+    const context = await browser.newContext({ locale: 'en-US', reducedMotion: 'reduce' });
+    await expectAllExamplesRun(context, `http://localhost:${PORT}/examples.html`);
+    const page = await context.newPage();
+    await page.goto(`http://localhost:${PORT}/examples.html`);
+    expect(await violations(page)).toEqual([]);
+    await context.close();
+  }, 180_000);
 
   it('answers: a cut, a probe, a drawn digit, files', async () => {
     const { page, complaints, close } = await open('#task=mnist&width=32');

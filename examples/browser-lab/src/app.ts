@@ -1,12 +1,13 @@
-import { type Config, defaults, format, parse } from './config.ts';
+import { type Config, defaults, format, parse, sameRun } from './config.ts';
 import { makeControls } from './controls.ts';
+import { download } from './dom.ts';
 import type { Lab } from './panel.ts';
 import { panels as makers } from './panels/index.ts';
 import type { Report, Tick } from './protocol.ts';
 import { WorkerClient } from './worker-client.ts';
 
 const byId = (id: string): HTMLElement => document.getElementById(id)!;
-const [backend, note, panelsRoot] = [byId('backend'), byId('note'), byId('panels')];
+const [backend, why, note, panelsRoot] = [byId('backend'), byId('why'), byId('note'), byId('panels')];
 
 let config = parse(location.hash);
 let state: 'running' | 'paused' | 'busy' = 'busy';
@@ -70,6 +71,7 @@ function start(resume: boolean, weights?: Uint8Array): void {
   for (const panel of panels) panel.reset?.();
   set('busy');
   backend.textContent = 'starting …';
+  say('');
   client = new WorkerClient((report) => mine === generation && hear(report));
   client.send({ type: 'start', home: document.baseURI, config, resume, ...(weights !== undefined && { weights }) });
 }
@@ -79,20 +81,20 @@ function pause(): void {
   client?.send({ type: 'pause' });
 }
 
-/** A rate acts within the run; everything else is another run. */
+/** Rate and certainty act within the run; everything else is another run. */
 function change(changed: Partial<Config>): void {
   const next =
     changed.task !== undefined && changed.task !== config.task
       ? { ...defaults[changed.task], backend: config.backend }
       : { ...config, ...changed };
-  const rateOnly = format({ ...next, rate: 1 }) === format({ ...config, rate: 1 });
+  const within = sameRun(next, config);
   config = next;
   remember();
-  if (!rateOnly) {
+  if (!within) {
     start(false);
     return;
   }
-  client?.send({ type: 'rate', rate: config.rate });
+  client?.send({ type: 'knobs', knobs: { rate: config.rate, sure: config.sure } });
   controls.show(config, state, resumable);
 }
 
@@ -100,8 +102,7 @@ function hear(report: Report): void {
   switch (report.type) {
     case 'backend':
       backend.textContent = [report.name, report.threads].filter((part) => part !== '').join(', ');
-      backend.title = report.reason;
-      say(report.reason);
+      why.textContent = report.reason;
       break;
     case 'started':
       for (const panel of panels) panel.reset?.(report.metric);
@@ -139,14 +140,6 @@ function hear(report: Report): void {
   }
 }
 
-function download(name: string, content: BlobPart, type: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([content], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
-
 async function save(kind: 'safetensors' | 'json'): Promise<void> {
   try {
     if (kind === 'json') {
@@ -156,7 +149,7 @@ async function save(kind: 'safetensors' | 'json'): Promise<void> {
         flops: last?.flops,
         wattHours: last?.wattHours,
         score,
-        backend: backend.title,
+        backend: why.textContent,
       };
       return download('run.json', JSON.stringify(run, null, 2), 'application/json');
     }

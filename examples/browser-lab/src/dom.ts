@@ -47,3 +47,29 @@ export function short(value: number, unit = ''): string {
   const [size, prefix] = steps.find(([least]) => Math.abs(value) >= least) ?? [1, ''];
   return `${(value / size).toPrecision(3)} ${prefix}${unit}`.trim();
 }
+
+/** How a character is marked. */
+export interface Mark {
+  /** In [0, 1]. */
+  readonly strength: number;
+  readonly title: string;
+}
+
+/** A text whose characters stand on a colour of the page, each as strong as it is told. */
+export function markedText(text: string, colourName: string, mark: (index: number) => Mark): HTMLElement[] {
+  return [...text].map((character, i) => {
+    const { strength, title } = mark(i);
+    const place = element('span', { title }, character === '\n' ? '⏎' : character);
+    place.style.background = `color-mix(in srgb, var(--${colourName}) ${Math.round(100 * strength)}%, transparent)`;
+    return place;
+  });
+}
+
+/** Hands the person a file. */
+export function download(name: string, content: BlobPart, type: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}

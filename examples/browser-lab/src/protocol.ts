@@ -1,16 +1,19 @@
 import type { Config } from './config.ts';
 
+/** What acts within a run. */
+export type Knobs = Pick<Config, 'rate' | 'sure'>;
+
 /** What the page asks of the worker. */
 export type Order =
   | { type: 'start'; home: string; config: Config; resume: boolean; weights?: Uint8Array }
   | { type: 'pause' }
-  | { type: 'rate'; rate: number }
+  | { type: 'knobs'; knobs: Knobs }
   | { type: 'ask'; id: number; question: Question };
 
 export type Question =
   | { what: 'export' }
   | { what: 'cut'; share: number }
-  | { what: 'digit'; pixels: Uint8Array; sure: number }
+  | { what: 'digit'; pixels: Uint8Array }
   | { what: 'probe' };
 
 /** How far a run is, several times a second. */
@@ -34,12 +37,34 @@ export type View =
       pixels: Uint8Array;
       answers: number[];
       labels: number[];
+      /** Where each left, and what the exits are called. */
       exits: number[];
+      names: readonly string[];
+      cost: number[];
+      full: number;
+    }
+  | {
+      kind: 'patches';
+      pixels: Uint8Array;
+      answers: number[];
+      labels: number[];
+      /** Share of the learners that each patch got, image by image, row by row. */
+      shares: number[];
+      /** Patches in a row. */
+      across: number;
       cost: number[];
       full: number;
     }
   | { kind: 'words'; words: string[]; neurons: number[][]; chances: number[][]; says: string }
-  | { kind: 'text'; sample: string; line: string; surprise: number[] };
+  | {
+      kind: 'text';
+      sample: string;
+      /** Characters not read before, and what each took: nats, FLOPs. */
+      line: string;
+      surprise: number[];
+      cost: number[];
+      full: number;
+    };
 
 export interface LayerZeros {
   readonly name: string;
@@ -61,7 +86,7 @@ export interface Cut {
 
 export interface Drawn {
   /** What each exit says, the end last. */
-  readonly exits: { digit: number; sure: number; flops: number }[];
+  readonly exits: { name: string; digit: number; sure: number; flops: number }[];
   /** The exit that answers. */
   readonly leaves: number;
 }

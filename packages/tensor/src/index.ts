@@ -31,7 +31,15 @@ export {
   valueAndGrad,
   vjp,
 } from './autodiff/index.ts';
-export { cpu, describeBackends, ensureGradients, NoBackendError, useBackend } from './backend/index.ts';
+export {
+  cpu,
+  describeBackends,
+  ensureGradients,
+  NoBackendError,
+  useBackend,
+  type WebGlOptions,
+  webgl,
+} from './backend/index.ts';
 export {
   type CalibratePlansOptions,
   calibratePlans,

@@ -5,9 +5,9 @@ import type { MakePanel } from '../panel.ts';
 export const costPanel: MakePanel = () => {
   const fields = {
     steps: 'steps',
-    speed: 'examples a second',
+    speed: 'examples/s',
     flops: 'FLOPs',
-    energy: 'energy (estimate)',
+    energy: 'energy, estimated',
     score: 'now',
   };
   const cells = Object.fromEntries(

@@ -1,6 +1,7 @@
 import { card, element, percent, short } from '../dom.ts';
 import type { MakePanel } from '../panel.ts';
-import type { Drawn } from '../protocol.ts';
+import type { Drawn, View } from '../protocol.ts';
+import { drawDigit } from './digit.ts';
 
 const SIDE = 280;
 
@@ -31,8 +32,9 @@ function pixelsOf(pad: HTMLCanvasElement): Uint8Array | undefined {
 export const drawPanel: MakePanel = (lab) => {
   const pad = element('canvas', { class: 'pad', width: SIDE, height: SIDE, role: 'img', 'aria-label': 'Drawing area' });
   const clear = element('button', { type: 'button' }, 'Clear');
+  const sample = element('button', { type: 'button', disabled: true }, 'A test digit');
   const table = element('div', { 'aria-live': 'polite' }, element('p', { class: 'hint' }, 'Draw a digit.'));
-  const root = card('draw', 'Draw a digit', pad, element('div', { class: 'row' }, clear), table);
+  const root = card('draw', 'Draw a digit', pad, element('div', { class: 'row' }, sample, clear), table);
   const pen = pad.getContext('2d', { willReadFrequently: true })!;
   pen.fillRect(0, 0, SIDE, SIDE);
   pen.lineCap = 'round';
@@ -40,13 +42,15 @@ export const drawPanel: MakePanel = (lab) => {
   pen.lineWidth = 24;
   pen.strokeStyle = '#fff';
   let busy = false;
+  let known: Extract<View, { kind: 'digits' }> | undefined;
+  let next = 0;
 
   function show({ exits, leaves }: Drawn): void {
-    const rows = exits.map(({ digit, sure, flops }, i) =>
+    const rows = exits.map(({ name, digit, sure, flops }, i) =>
       element(
         'tr',
         { class: i === leaves ? 'leaves' : undefined },
-        element('th', { scope: 'row' }, ['pixels', 'layer 1', 'the end'][i]!),
+        element('th', { scope: 'row' }, name),
         element('td', {}, String(digit)),
         element('td', {}, percent(sure)),
         element('td', {}, short(flops)),
@@ -64,7 +68,7 @@ export const drawPanel: MakePanel = (lab) => {
     if (busy || pixels === undefined) return;
     busy = true;
     try {
-      show(await lab.ask<Drawn>({ what: 'digit', pixels, sure: 0.95 }));
+      show(await lab.ask<Drawn>({ what: 'digit', pixels }));
     } catch (error) {
       table.replaceChildren(element('p', { class: 'hint' }, (error as Error).message));
     } finally {
@@ -93,5 +97,20 @@ export const drawPanel: MakePanel = (lab) => {
     pen.fillRect(0, 0, SIDE, SIDE);
     table.replaceChildren(element('p', { class: 'hint' }, 'Draw a digit.'));
   });
-  return { root, tasks: ['mnist'] };
+  sample.addEventListener('click', () => {
+    if (known === undefined) return;
+    const small = element('canvas', { width: 28, height: 28 });
+    drawDigit(small, known.pixels, next++ % known.labels.length);
+    pen.drawImage(small, 0, 0, SIDE, SIDE);
+    void ask();
+  });
+  return {
+    root,
+    tasks: ['mnist'],
+    view(view) {
+      if (view.kind !== 'digits') return;
+      known = view;
+      sample.disabled = false;
+    },
+  };
 };

@@ -1,4 +1,5 @@
 import type { MakePanel } from '../panel.ts';
+import { computePanel } from './compute.ts';
 import { costPanel } from './cost.ts';
 import { cutPanel } from './cut.ts';
 import { drawPanel } from './draw.ts';
@@ -17,6 +18,7 @@ export const panels: readonly MakePanel[] = [
   wordsPanel,
   textPanel,
   exitsPanel,
+  computePanel,
   lossPanel,
   drawPanel,
   zerosPanel,

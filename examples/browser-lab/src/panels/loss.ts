@@ -20,14 +20,23 @@ export const lossPanel: MakePanel = () => {
 
   function draw(): void {
     plot?.destroy();
-    const axis = { stroke: colour('faint'), grid: { stroke: colour('line'), width: 1 } };
+    const axis = { stroke: colour('faint'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } };
+    // Lines at powers of ten only.
+    const powers = (_: uPlot, splits: number[]) =>
+      splits.map((split) => (Math.abs(Math.log10(split) % 1) < 1e-6 ? split : null));
+    const shares = (_: uPlot, splits: number[]) => splits.map((share) => `${Math.round(100 * share)} %`);
     plot = new uPlot(
       {
         width: Math.max(240, holder.clientWidth),
         height: 230,
         cursor: { y: false },
+        legend: { live: false },
         scales: { x: { time: false }, y: { distr: 3 }, share: { range: [0, 1] } },
-        axes: [axis, { ...axis, size: 60 }, { ...axis, scale: 'share', side: 1, grid: { show: false } }],
+        axes: [
+          axis,
+          { ...axis, size: 56, grid: { ...axis.grid, filter: powers } },
+          { ...axis, size: 56, scale: 'share', side: 1, grid: { show: false }, values: shares },
+        ],
         series: [
           { label: 'step' },
           { label: 'loss (smoothed)', stroke: colour('b'), width: 2 },
@@ -58,7 +67,7 @@ export const lossPanel: MakePanel = () => {
     });
   }
 
-  addEventListener('resize', () => plot?.setSize({ width: Math.max(240, holder.clientWidth), height: 230 }));
+  new ResizeObserver(() => plot?.setSize({ width: Math.max(240, holder.clientWidth), height: 230 })).observe(holder);
   return {
     root,
     reset(name) {

@@ -67,7 +67,7 @@ export async function answer(task: Task, params: Tree, question: Question, confi
       return cut(task, params, question.share);
     case 'digit':
       if (task.digit === undefined) throw new Error('This network reads no digits. Choose the task “Digits”.');
-      return task.digit(params, question.pixels, question.sure);
+      return task.digit(params, question.pixels);
     case 'probe':
       return advise(task, params, config);
   }

@@ -13,7 +13,7 @@ import {
   treeRestore,
 } from '@frugal/tensor';
 import { type Config, format } from '../config.ts';
-import type { Question, Report } from '../protocol.ts';
+import type { Knobs, Question, Report } from '../protocol.ts';
 import { estimatorOf, optimizerOf } from './gradients.ts';
 import type { Task } from './task.ts';
 import { zerosOf } from './zeros.ts';
@@ -36,36 +36,43 @@ export class Session {
   readonly #task: Task;
   readonly #config: Config;
   readonly #report: (report: Report, transfer?: Transferable[]) => void;
-  #rate: number;
+  readonly #knobs: { -readonly [K in keyof Knobs]: Knobs[K] };
+  /** When the task was last looked at, and at which step. */
+  #looked = { at: Number.NEGATIVE_INFINITY, step: -1 };
   #run: Run<Tree> | undefined;
   #questions: { id: number; question: Question }[] = [];
   /** Weights of a run that is paused. */
   #resting: Tree | undefined;
+  #steps = 0;
 
-  constructor(task: Task, config: Config, report: (report: Report) => void) {
+  /** @param knobs The task reads them whenever it looks. */
+  constructor(task: Task, config: Config, knobs: Knobs, report: (report: Report) => void) {
     this.#task = task;
     this.#config = config;
     this.#report = report;
-    this.#rate = config.rate;
+    this.#knobs = knobs;
   }
 
-  set rate(rate: number) {
-    this.#rate = rate;
+  /** What acts within the run: at the next step, or on what is shown of a run that rests. */
+  turn(knobs: Knobs): void {
+    Object.assign(this.#knobs, knobs);
+    this.#looked = { at: Number.NEGATIVE_INFINITY, step: -1 };
+    if (this.#run === undefined && this.#resting !== undefined) void this.#look(this.#resting, this.#steps);
   }
 
-  /** Trains until it is paused. The rate may change while it runs, so it does not count for what may be resumed. */
+  /** Trains until it is paused. What acts within a run does not count for what may be resumed. */
   async train(resume: boolean, weights?: Uint8Array): Promise<void> {
     const { seed } = this.#config;
     const store: CheckpointStore = indexedDbStore(
-      `frugal-lab ${format({ ...this.#config, rate: 1, backend: 'auto', until: 0 })}`,
+      `frugal-lab ${format({ ...this.#config, rate: 1, sure: 1, backend: 'auto', until: 0 })}`,
     );
     const meter = createMeter();
     const imported = weights === undefined ? undefined : await this.#imported(weights);
     const run = train<Tree, Tree>({
       model: this.#task.model,
       loss: this.#task.loss,
-      optimizer: optimizerOf(this.#config, () => this.#rate),
-      estimator: await estimatorOf(this.#config),
+      optimizer: optimizerOf(this.#config, () => this.#knobs.rate),
+      estimator: await estimatorOf(this.#config, this.#task),
       data: this.#task.data,
       key: foldIn(key(seed), 9),
       steps: this.#config.until > 0 ? this.#config.until : 1_000_000,
@@ -81,6 +88,7 @@ export class Session {
       const result: RunResult<Tree> = await run.result;
       treeDispose([result.optimizer, Object.values(result.state)] as never);
       this.#resting = result.params;
+      this.#steps = result.steps;
       await this.#look(result.params, result.steps);
       this.#report({ type: 'paused', step: result.steps, digest: await digest(result.params) });
       await this.#answerAll(result.params);
@@ -120,7 +128,7 @@ export class Session {
     const { answer } = await import('./questions.ts');
     for (const { id, question } of this.#questions.splice(0)) {
       try {
-        const given = await answer(this.#task, params, question, { ...this.#config, rate: this.#rate });
+        const given = await answer(this.#task, params, question, { ...this.#config, ...this.#knobs });
         this.#report({ type: 'answer', id, answer: given });
       } catch (error) {
         this.#report({ type: 'answer', id, answer: undefined, error: (error as Error).message });
@@ -129,8 +137,10 @@ export class Session {
   }
 
   async #look(params: Tree, step: number): Promise<void> {
+    this.#looked = { at: performance.now(), step };
     this.#report({ type: 'evaluation', step, value: await this.#task.evaluate(params) });
     this.#report({ type: 'view', view: await this.#task.view(params), layers: await zerosOf(this.#task, params) });
+    this.#looked.at = performance.now();
   }
 
   #watcher(meter: ReturnType<typeof createMeter>): Hook {
@@ -138,8 +148,6 @@ export class Session {
     let losses: number[] = [];
     let examples = 0;
     let ticked = performance.now();
-    let looked = Number.NEGATIVE_INFINITY;
-    let evaluated = -1;
     const tick = (event: Event & { step: number; epoch: number }): void => {
       const now = performance.now();
       const { flops, energy } = meter.read();
@@ -166,7 +174,6 @@ export class Session {
           const { parameters, resumedAt } = event;
           this.#report({ type: 'started', resumedAt, parameters, metric: this.#task.metric });
           await this.#look(live.params, event.resumedAt);
-          looked = performance.now();
         }
         if (event.type === 'note' || event.type === 'anomaly') {
           this.#report({
@@ -182,12 +189,9 @@ export class Session {
         }
         if (performance.now() - ticked >= TICK_MS) tick(event);
         if (this.#questions.length > 0) await this.#answerAll(live.params);
-        const due = event.step - evaluated >= this.#task.every || evaluated < 0;
-        if (due && performance.now() - looked >= VIEW_MS) {
-          evaluated = event.step;
-          await this.#look(live.params, event.step);
-          looked = performance.now();
-        }
+        const { at, step } = this.#looked;
+        const due = event.step - step >= this.#task.every || step < 0;
+        if (due && performance.now() - at >= VIEW_MS) await this.#look(live.params, event.step);
       },
     };
   }

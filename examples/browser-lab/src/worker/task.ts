@@ -1,5 +1,6 @@
 import type { Dataset, GradientEstimator, LossFunction, Module, Tree } from '@frugal/tensor';
-import type { Drawn, View } from '../protocol.ts';
+import type { Config } from '../config.ts';
+import type { Drawn, Knobs, View } from '../protocol.ts';
 
 /** What can be learnt in the lab. */
 export interface Task {
@@ -18,7 +19,10 @@ export interface Task {
   /** Names of the layers whose activations are looked at. */
   readonly layers: readonly string[];
   /** Answers a drawn digit. */
-  digit?(params: Tree, pixels: Uint8Array, sure: number): Promise<Drawn>;
+  digit?(params: Tree, pixels: Uint8Array): Promise<Drawn>;
   /** A gradient that this task wants instead of the general one. */
   readonly estimator?: GradientEstimator;
 }
+
+/** `knobs` are as they are now, whenever the task looks. */
+export type MakeTask = (config: Config, knobs: Knobs) => Promise<Task>;

@@ -4,13 +4,14 @@ import type { Order, Report } from '../protocol.ts';
 import { startBackend } from './backend.ts';
 import { setHome } from './home.ts';
 import { Session } from './session.ts';
-import type { Task } from './task.ts';
+import type { MakeTask } from './task.ts';
 
-const makers: Record<Config['task'], (config: Config) => Promise<Task>> = {
-  spirals: async (config) => (await import('./tasks/spirals.ts')).spiralsTask(config),
-  mnist: async (config) => (await import('./tasks/mnist.ts')).mnistTask(config),
-  ala: async (config) => (await import('./tasks/ala.ts')).alaTask(config),
-  text: async (config) => (await import('./tasks/text.ts')).textTask(config),
+const makers: Record<Config['task'], () => Promise<MakeTask>> = {
+  spirals: async () => (await import('./tasks/spirals.ts')).spiralsTask,
+  mnist: async () => (await import('./tasks/mnist.ts')).mnistTask,
+  patches: async () => (await import('./tasks/patches.ts')).patchesTask,
+  ala: async () => (await import('./tasks/ala.ts')).alaTask,
+  text: async () => (await import('./tasks/text.ts')).textTask,
 };
 
 const tell = (report: Report): void => postMessage(report);
@@ -21,9 +22,10 @@ async function start(config: Config, resume: boolean, weights?: Uint8Array): Pro
   const { name, reason, details } = await startBackend(config.backend);
   const threads = details.threads === undefined ? '' : `${details.threads} thread${details.threads === 1 ? '' : 's'}`;
   tell({ type: 'backend', name, reason, threads });
-  const task = await makers[config.task](config);
+  const make = await makers[config.task]();
+  const knobs = { rate: config.rate, sure: config.sure };
   session?.dispose();
-  session = new Session(task, config, tell);
+  session = new Session(await make(config, knobs), config, knobs, tell);
   await session.train(resume, weights);
 }
 
@@ -49,8 +51,8 @@ addEventListener('message', ({ data }: MessageEvent<Order>) => {
     case 'pause':
       session?.pause();
       break;
-    case 'rate':
-      if (session !== undefined) session.rate = data.rate;
+    case 'knobs':
+      session?.turn(data.knobs);
       break;
     case 'ask':
       session?.ask(data.id, data.question);

@@ -1,3 +1,4 @@
 export { cpu } from './cpu.ts';
 export { ensureGradients } from './gradients.ts';
 export { describeBackends, NoBackendError, useBackend } from './use-backend.ts';
+export { type WebGlOptions, webgl } from './webgl.ts';

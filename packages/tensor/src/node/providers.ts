@@ -105,11 +105,7 @@ async function exported(name: string, source: Source, url: string): Promise<Back
 export async function backendByName(name: BackendName, folder: string = process.cwd()): Promise<BackendProvider> {
   if (name === 'cpu') return cpu();
   if (name === 'webgl') {
-    return absent(
-      'webgl',
-      'WebGL needs a page; Node has none.',
-      "In a page: tf.setBackend('webgl'), or use wasm or webgpu.",
-    );
+    return absent('webgl', 'WebGL needs a page; Node has none.', 'In a page: useBackend([webgpu(), wasm(), webgl()]).');
   }
   if (!Object.hasOwn(sources, name)) {
     const message = `There is no backend '${name}'. Choose ${backendNames.join(', ')} or 'auto', or pass a provider.`;

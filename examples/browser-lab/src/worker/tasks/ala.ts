@@ -2,14 +2,13 @@ import { lossFunction, softmaxCrossEntropy } from '@frugal/core-trainer';
 import { type Connections, napkinModel } from '@frugal/example-ala-ma-kota/model';
 import type { Dataset, LossFunction, Module, Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Config } from '../../config.ts';
-import type { Task } from '../task.ts';
+import type { MakeTask } from '../task.ts';
 
 const words = ['Ala', 'ma', 'kota', '.'];
 const ids = (): tf.Tensor2D => tf.tensor2d([[0, 1, 2, 3]], [1, 4], 'int32');
 
 /** The whole internet is one sentence; after the dot it starts again. */
-export function alaTask({ width }: Config): Task {
+export const alaTask: MakeTask = async ({ width }) => {
   const model = napkinModel(words.length, width);
   const data: Dataset<Tree> = {
     size: 1,
@@ -56,4 +55,4 @@ export function alaTask({ width }: Config): Task {
     },
     pass: (params) => tf.dispose(model.apply(params as Connections, ids())),
   };
-}
+};
