@@ -28,7 +28,7 @@ async function runExample(context: BrowserContext, url: string, name: string): P
     const [status, verdicts] = [example.getByRole('status'), example.getByRole('list')];
     const state = await example.getAttribute('data-state');
     if (state === 'reached' && complaints.length === 0) return 'reached';
-    return [state, await status.innerText(), await verdicts.innerText(), ...complaints].join('\n');
+    return [state, await status.textContent(), await verdicts.innerText(), ...complaints].join('\n');
   } finally {
     await page.close();
   }

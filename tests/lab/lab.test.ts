@@ -191,7 +191,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
       await summary.evaluate((text) => (text.textContent = ''));
       await page.selectOption('#sure', sure);
       await page.waitForFunction(() => /FLOPs/.test(document.querySelector('#compute p')!.textContent!));
-      return Number(/average ([\d.]+) k/.exec(await summary.innerText())![1]);
+      return Number(/average ([\d.]+) k/.exec((await summary.textContent())!)![1]);
     };
     const careful = await flops('0.99');
     expect(page.url()).toContain('sure=0.99');
@@ -203,7 +203,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
   it('can be used by keys alone, and says where it runs', async () => {
     const { page, complaints, close } = await open('');
     await inState(page, 'running');
-    expect(await page.locator('#why').innerText()).toMatch(/WebAssembly runs here .*WebGPU was passed over: .+/);
+    expect(await page.locator('#why').textContent()).toMatch(/WebAssembly runs here .*WebGPU was passed over: .+/);
     await page.keyboard.press('Tab');
     expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).value)).toBe('spirals');
     await page.keyboard.press('ArrowRight');
@@ -221,7 +221,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     const { page, complaints, close } = await open('#backend=webgl&gradient=local&until=300');
     await inState(page, 'paused');
     expect(await page.locator('#backend').textContent()).toBe('webgl');
-    expect(await page.locator('#why').innerText()).toMatch(/WebGL 2 runs here \(.*SwiftShader.*; float32\)/);
+    expect(await page.locator('#why').textContent()).toMatch(/WebGL 2 runs here \(.*SwiftShader.*; float32\)/);
     await reaches(page, 60);
     expect(complaints.filter((text) => !/GPU stall|Automatic fallback to software WebGL/.test(text))).toEqual([]);
     await close();
@@ -246,10 +246,10 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     await page.mouse.move(box.x + box.width / 2, box.y + box.height - 30, { steps: 5 });
     await page.mouse.up();
     await page.locator('#draw table').waitFor({ timeout: WAIT });
-    expect(await page.locator('#draw').innerText()).toMatch(/Answer: \d, for [\d.]+ k FLOPs/);
+    expect(await page.locator('#draw').textContent()).toMatch(/Answer: \d, for [\d.]+ k FLOPs/);
     await page.getByRole('button', { name: 'Cut a copy' }).click();
     await page.locator('#cut svg').first().waitFor({ timeout: WAIT });
-    expect(await page.locator('#cut').innerText()).toMatch(/% with [\d,]+ weights, [\d.]+ % with [\d,]+/);
+    expect(await page.locator('#cut').textContent()).toMatch(/% with [\d,]+ weights, [\d.]+ % with [\d,]+/);
     await page.getByRole('button', { name: 'Probe the learning rate' }).click();
     await page.locator('#rate svg').first().waitFor({ timeout: WAIT });
     const download = page.waitForEvent('download');

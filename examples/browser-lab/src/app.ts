@@ -1,8 +1,8 @@
 import { type Config, defaults, format, parse, sameRun } from './config.ts';
 import { makeControls } from './controls.ts';
 import { download } from './dom.ts';
-import type { Lab } from './panel.ts';
-import { panels as makers } from './panels/index.ts';
+import type { Lab, Panel } from './panel.ts';
+import { type Place, places } from './panels/index.ts';
 import type { Report, Tick } from './protocol.ts';
 import { WorkerClient } from './worker-client.ts';
 
@@ -28,7 +28,9 @@ const lab: Lab = {
   ask: (question) => client?.ask(question) ?? Promise.reject(new Error('Nothing runs.')),
   change,
 };
-const panels = makers.map((make) => make(lab));
+/** Panels that were made, and those that the task shows. */
+const made = new Map<Place, Panel>();
+let panels: readonly Panel[] = [];
 
 const controls = makeControls(byId('tasks'), byId('controls'), {
   change,
@@ -56,22 +58,27 @@ function remember(): void {
   history.replaceState(null, '', format(config));
 }
 
-function layOut(): void {
-  const shown = panels.filter(({ tasks }) => tasks === undefined || tasks.includes(config.task));
-  panelsRoot.replaceChildren(...shown.map(({ root }) => root));
+async function layOut(): Promise<void> {
+  const { task } = config;
+  const wanted = places.filter(({ tasks }) => tasks?.includes(task) ?? true);
+  await Promise.all(wanted.map(async (place) => made.has(place) || made.set(place, (await place.load())(lab))));
+  if (config.task !== task) return;
+  panels = wanted.map((place) => made.get(place)!);
+  panelsRoot.replaceChildren(...panels.map(({ root }) => root));
 }
 
-function start(resume: boolean, weights?: Uint8Array): void {
+async function start(resume: boolean, weights?: Uint8Array): Promise<void> {
   client?.close();
   const mine = ++generation;
   [last, score, resumable] = [undefined, undefined, false];
   localStorage.removeItem(PAUSED);
   remember();
-  layOut();
-  for (const panel of panels) panel.reset?.();
   set('busy');
   backend.textContent = 'starting …';
   say('');
+  await layOut();
+  if (mine !== generation) return;
+  for (const panel of panels) panel.reset?.();
   client = new WorkerClient((report) => mine === generation && hear(report));
   client.send({ type: 'start', home: document.baseURI, config, resume, ...(weights !== undefined && { weights }) });
 }
@@ -176,7 +183,7 @@ if (import.meta.env.PROD && 'serviceWorker' in navigator) {
 
 if (localStorage.getItem(PAUSED) === format(config)) {
   resumable = true;
-  layOut();
+  void layOut();
   set('paused');
   backend.textContent = 'paused';
   say('This run was paused. Resume it, or start over.');

@@ -12,8 +12,6 @@ export interface Lab {
 /** A part of the page. It gets what concerns it; what it does not need it leaves out. */
 export interface Panel {
   readonly root: HTMLElement;
-  /** Tasks it has something to say about; all if left out. */
-  readonly tasks?: readonly Config['task'][];
   reset?(metric?: string): void;
   tick?(tick: Tick): void;
   evaluation?(step: number, value: number): void;

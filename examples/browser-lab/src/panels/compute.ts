@@ -62,7 +62,6 @@ export const computePanel: MakePanel = () => {
 
   return {
     root,
-    tasks: ['patches', 'text'],
     reset() {
       summary.textContent = '';
       map.replaceChildren();

@@ -106,7 +106,6 @@ export const drawPanel: MakePanel = (lab) => {
   });
   return {
     root,
-    tasks: ['mnist'],
     view(view) {
       if (view.kind !== 'digits') return;
       known = view;

@@ -42,7 +42,6 @@ export const exitsPanel: MakePanel = () => {
 
   return {
     root,
-    tasks: ['mnist'],
     reset: () => (key = ''),
     view: (view) => view.kind === 'digits' && show(view),
   };

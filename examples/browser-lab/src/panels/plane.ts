@@ -53,7 +53,6 @@ export const planePanel: MakePanel = () => {
 
   return {
     root,
-    tasks: ['spirals'],
     view(view) {
       if (view.kind !== 'plane') return;
       last = view;

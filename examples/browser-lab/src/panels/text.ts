@@ -9,7 +9,6 @@ export const textPanel: MakePanel = () => {
   const root = card('text', 'It writes', sample, hint, line);
   return {
     root,
-    tasks: ['text'],
     view(view) {
       if (view.kind !== 'text') return;
       sample.textContent = view.sample;

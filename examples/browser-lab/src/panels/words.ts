@@ -8,7 +8,6 @@ export const wordsPanel: MakePanel = () => {
   const root = card('words', 'Ala ma kota', says, list);
   return {
     root,
-    tasks: ['ala'],
     view(view) {
       if (view.kind !== 'words') return;
       says.textContent = `It says: “${view.says}”`;

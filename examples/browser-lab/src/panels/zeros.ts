@@ -8,7 +8,6 @@ export const zerosPanel: MakePanel = () => {
   const root = card('zeros', 'Zero activations', bars, hint);
   return {
     root,
-    tasks: ['spirals', 'mnist', 'ala', 'text'],
     view(_, layers) {
       bars.replaceChildren(
         ...layers.map(({ name, zeros, dead, units }) =>
