@@ -117,9 +117,14 @@ const misses = shares.map((share) => {
 
 /** Rows of two tables, one after the other. */
 function pool(a: ExitTable, b: ExitTable): ExitTable {
-  const join = (x: Float32Array, y: Float32Array): Float32Array => Float32Array.of(...x, ...y);
+  const logits = a.logits.map((one, e) => {
+    const both = new Float32Array(one.length + b.logits[e]!.length);
+    both.set(one);
+    both.set(b.logits[e]!, one.length);
+    return both;
+  });
   const labels = Int32Array.of(...a.labels, ...b.labels);
-  return { ...a, size: a.size + b.size, labels, logits: a.logits.map((one, e) => join(one, b.logits[e]!)) };
+  return { ...a, size: a.size + b.size, labels, logits };
 }
 
 const pooled = scoreTable(pool(calibration, test), policy);
