@@ -131,6 +131,20 @@ describe('bits of matmul', () => {
     }
   });
 
+  it.each([false, true])('of an update of little depth are those of fewer rows (transposed: %s)', async (ta) => {
+    await trainable({ threads: 1 });
+    // 117 · 790 numbers of B do not fit the scratch memory at once.
+    const update = (m: number) =>
+      onBackend('wasm', () => {
+        const a = tf.randomUniform([500, 117], -1, 1, 'float32', 7) as tf.Tensor2D;
+        const b = tf.randomUniform([117, 790], -1, 1, 'float32', 8) as tf.Tensor2D;
+        const some = tf.slice(a, 0, m);
+        return tf.matMul(ta ? tf.transpose(some) : some, b, ta);
+      });
+    const all = await update(500);
+    for (const m of [20, 150]) expect(firstDifference(await update(m), all.subarray(0, m * 790)), `${m}`).toBe(-1);
+  });
+
   it('of few columns equal those of many', async () => {
     await trainable({ threads: 1 });
     const columns = (n: number) =>
