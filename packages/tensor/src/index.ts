@@ -96,6 +96,7 @@ export {
   gatherRows,
   gelu,
   geluGrad,
+  groupGradient,
   hasKernel,
   KernelArgumentError,
   KernelName,
@@ -122,6 +123,7 @@ export {
   segmentMatMulWeightGrad,
   sgdStep,
   softmaxCrossEntropy,
+  softmaxCrossEntropySlope,
   type TransposeOptions,
 } from './kernels/index.ts';
 export type * from './kernels/types.ts';

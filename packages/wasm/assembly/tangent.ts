@@ -3,7 +3,7 @@
 import { KC, panels } from './gemm';
 import { packA, packStrip } from './pack';
 import { philox } from './philox';
-import { bytes, float, int, ptr, scratch, share } from './prelude';
+import { bytes, float, get, int, lanesSum, ptr, put, scratch, share } from './prelude';
 import { MR } from './tiles';
 import { epilogue } from './epilogue';
 
@@ -207,6 +207,41 @@ export function opReluGrad(g: usize, chunk: i32, chunks: i32, _thread: i32): voi
       t += 4;
     }
   }
+}
+
+/**
+ * out ← u · [d ≠ 0] · Σ d · s, the sum over groups of neighbours in a row; rows are shared out.
+ *
+ * 0 rows, 1 columns, 2 columns in a group, 3 u, 4 d, 5 s, 6 out
+ */
+export function opGroupGradient(g: usize, chunk: i32, chunks: i32, _thread: i32): void {
+  const rows = int(g, 0), n = int(g, 1), size = int(g, 2), last = share(rows, 1, chunk + 1, chunks);
+  for (let r = share(rows, 1, chunk, chunks); r < last; r++) {
+    for (let j = 0; j < n; j += size) {
+      const o = (<usize>r * <usize>n + <usize>j) << 2;
+      group(ptr(g, 3) + o, ptr(g, 4) + o, ptr(g, 5) + o, ptr(g, 6) + o, min(size, n - j));
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function group(u: usize, d: usize, s: usize, out: usize, n: i32): void {
+  const whole = bytes(n & ~3), end = bytes(n), zero = f32x4.splat(0);
+  let sums = zero, i: usize = 0;
+  for (; i < whole; i += 16) sums = f32x4.add(sums, f32x4.mul(v128.load(d + i), v128.load(s + i)));
+  let sum = lanesSum(sums);
+  for (; i < end; i += 4) sum += load<f32>(d + i) * load<f32>(s + i);
+  const factor = f32x4.splat(sum);
+  for (i = 0; i < whole; i += 16) moved(u + i, d + i, out + i, factor, false);
+  for (; i < end; i += 4) moved(u + i, d + i, out + i, factor, true);
+}
+
+/** out ← factor · u where d ≠ 0. */
+// @ts-ignore: decorator
+@inline
+function moved(u: usize, d: usize, out: usize, factor: v128, single: bool): void {
+  put(out, v128.andnot(f32x4.mul(factor, get(u, single)), f32x4.eq(get(d, single), f32x4.splat(0))), single);
 }
 
 /** Scratch bytes that a thread needs for the ops of this file. */

@@ -217,6 +217,23 @@ export const frugalCases: Case[] = [
     donates,
   ),
   define(
+    'groupGradient',
+    ['FrugalGroupGradient'],
+    fc.tuple(dim, dim, dim).map(([rows, units, groupSize]) =>
+      program(
+        `[${rows}, ${units}] in groups of ${groupSize}`,
+        [
+          [[rows, units], 'any'],
+          // Away from 0, where the output jumps.
+          [[rows, units], 'positive'],
+          [[rows, units], 'any'],
+        ],
+        (u, du, slope) => frugal.groupGradient({ u: u!, du: du!, slope: slope! }, groupSize),
+      ),
+    ),
+    { noVjp: 'has none' },
+  ),
+  define(
     'reluGrad',
     ['FrugalReluGrad'],
     shapes(1, 2).map((shape) =>

@@ -1,4 +1,4 @@
-import { softmaxCrossEntropy } from '@frugal/tensor';
+import { softmaxCrossEntropy, softmaxCrossEntropySlope } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** A loss at the end of a network or a head, with its slope in closed form: no reverse mode is needed for it. */
@@ -12,12 +12,7 @@ export interface OutputLoss {
 /** Softmax cross-entropy of class labels, int32 [B]. */
 export const crossEntropyLoss: OutputLoss = {
   value: (logits, labels) => softmaxCrossEntropy({ logits, labels }),
-  slope: (logits, labels) =>
-    tf.tidy(() => {
-      // In float32 tf.oneHot is wrong on stock wasm.
-      const onehot = tf.cast(tf.oneHot(labels as tf.Tensor1D, logits.shape[1]), 'float32');
-      return tf.sub(tf.softmax(logits), onehot) as tf.Tensor2D;
-    }),
+  slope: (logits, labels) => softmaxCrossEntropySlope({ logits, labels }),
 };
 
 /** Σ (output − target)² ÷ 2 per example, targets [B, C]. */

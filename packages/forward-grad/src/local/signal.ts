@@ -1,3 +1,4 @@
+import { groupGradient } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { timesTransposed } from '../noise/outer.ts';
 import type { StagePass } from './stage-pass.ts';
@@ -13,27 +14,8 @@ export type Head = { weight: tf.Tensor2D; bias: tf.Tensor1D };
  * With signs u² = 1, so that a group of one unit gives the exact partial derivative. Units whose activation is flat get 0.
  */
 export function greedySignal(pass: StagePass, head: tf.Tensor2D, e: tf.Tensor2D, groupSize: number): tf.Tensor2D {
-  return tf.tidy(() => {
-    const [batch, units] = pass.dh.shape;
-    const groups = Math.ceil(units / groupSize);
-    const padding = groups * groupSize - units;
-    const grouped = (x: tf.Tensor): tf.Tensor => {
-      const whole =
-        padding === 0
-          ? x
-          : tf.pad(x as tf.Tensor2D, [
-              [0, 0],
-              [0, padding],
-            ]);
-      return tf.reshape(whole, [batch, groups, groupSize]);
-    };
-    // s = Σ_j ḣ_j (H_j · e), summed over the classes first: t, which is larger, is never written.
-    const s = tf.sum(grouped(tf.mul(pass.dh, timesTransposed(e, head))), 2, true);
-    // Of absolute values, as stock wasm compares element by element in a slow loop.
-    const moving = tf.mul(pass.u, tf.step(tf.abs(pass.dh)));
-    const g = tf.reshape(tf.mul(grouped(moving), s), [batch, groups * groupSize]) as tf.Tensor2D;
-    return padding === 0 ? g : tf.slice(g, [0, 0], [batch, units]);
-  });
+  // Summed over the classes first: t, which is larger, is never written.
+  return tf.tidy(() => groupGradient({ u: pass.u, du: pass.dh, slope: timesTransposed(e, head) }, groupSize));
 }
 
 /** The exact local gradient (e Hᵀ) ⊙ slope, for a pass with u = 1, where ḣ is the slope. */

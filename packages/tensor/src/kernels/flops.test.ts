@@ -6,6 +6,7 @@ import { key } from '../random/index.ts';
 import { convReluPool } from './conv-relu-pool.ts';
 import { countAbove } from './count-above.ts';
 import { gelu, geluGrad } from './gelu.ts';
+import { groupGradient } from './group-gradient.ts';
 import { layerNorm, layerNormGrad } from './layer-norm.ts';
 import { matMulAccumulate, matMulTangent } from './matmul.ts';
 import { KernelName } from './names.ts';
@@ -77,6 +78,13 @@ const cases: Case[] = [
     inputs: () => ({ c: tf.ones([7, 9]), a: tf.ones([5, 7]), b: tf.ones([5, 9]) }),
     attrs: { transposeA: true, transposeB: false, alpha: 2 },
     run: matMulAccumulate,
+    within: 0,
+  },
+  {
+    name: KernelName.GroupGradient,
+    inputs: () => ({ u: tf.ones([30, 16]), du: tf.ones([30, 16]), slope: tf.ones([30, 16]) }),
+    attrs: { groupSize: 4 },
+    run: (x) => groupGradient(x, 4),
     within: 0,
   },
   {

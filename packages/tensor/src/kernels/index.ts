@@ -2,6 +2,7 @@ export { KernelArgumentError } from './check.ts';
 export { type ConvReluPoolOptions, convReluPool } from './conv-relu-pool.ts';
 export { type CountAboveOptions, countAbove } from './count-above.ts';
 export { gelu, geluGrad } from './gelu.ts';
+export { groupGradient } from './group-gradient.ts';
 export { type LayerNormOptions, layerNorm, layerNormGrad } from './layer-norm.ts';
 export { type MatMulAccumulateOptions, matMulAccumulate, matMulTangent, type TransposeOptions } from './matmul.ts';
 export { KernelName } from './names.ts';
@@ -11,7 +12,7 @@ export { gatherRows, type ScatterAddRowsOptions, scatterAddRows } from './rows.t
 export { differentiable, hasKernel, type SaveForBackward } from './run.ts';
 export { type SegmentMatMulOptions, segmentMatMul, segmentMatMulWeightGrad } from './segments.ts';
 export { addSigns, matMulSigns } from './signs.ts';
-export { softmaxCrossEntropy } from './softmax-cross-entropy.ts';
+export { softmaxCrossEntropy, softmaxCrossEntropySlope } from './softmax-cross-entropy.ts';
 export {
   type AdamStepOptions,
   type AdamStepTensors,

@@ -35,6 +35,7 @@ export const KernelName = {
   Gelu: 'FrugalGelu',
   GeluGrad: 'FrugalGeluGrad',
   ReluGrad: 'FrugalReluGrad',
+  GroupGradient: 'FrugalGroupGradient',
 } as const;
 
 export type KernelName = (typeof KernelName)[keyof typeof KernelName];

@@ -4,6 +4,8 @@ import { KernelName } from './names.ts';
 import { differentiable, hasKernel, isRecording, runKernel } from './run.ts';
 import type { SoftmaxCrossEntropyInputs } from './types.ts';
 
+const name = KernelName.SoftmaxCrossEntropy;
+
 /**
  * Cross-entropy of class labels, per example: −log softmax(logits)[label]. Differentiable in the logits.
  *
@@ -12,11 +14,7 @@ import type { SoftmaxCrossEntropyInputs } from './types.ts';
  * @throws {KernelArgumentError} If a shape or dtype does not fit.
  */
 export function softmaxCrossEntropy({ logits, labels }: SoftmaxCrossEntropyInputs): tf.Tensor1D {
-  const name = KernelName.SoftmaxCrossEntropy;
-  checkFloats(name, 'logits', logits, [null, null]);
-  const [batch, classes] = logits.shape as [number, number];
-  checkShape(name, 'labels', labels, [batch]);
-  if (labels.dtype !== 'int32') throw new KernelArgumentError(name, 'labels', `must be int32, got ${labels.dtype}.`);
+  const [batch, classes] = check(logits, labels);
   const recording = isRecording();
   return differentiable(
     { logits },
@@ -29,6 +27,30 @@ export function softmaxCrossEntropy({ logits, labels }: SoftmaxCrossEntropyInput
     },
     (dy, [gradient]) => ({ logits: () => tf.mul(gradient!, tf.reshape(dy, [batch, 1])) }),
   ) as tf.Tensor1D;
+}
+
+/**
+ * The gradient of `softmaxCrossEntropy` with respect to the logits in closed form, per example: softmax(logits) − onehot.
+ *
+ * @param tensors As for `softmaxCrossEntropy`.
+ * @returns [B, C].
+ * @throws {KernelArgumentError} If a shape or dtype does not fit.
+ */
+export function softmaxCrossEntropySlope({ logits, labels }: SoftmaxCrossEntropyInputs): tf.Tensor2D {
+  const [, classes] = check(logits, labels);
+  return tf.tidy(() => {
+    if (!isRecording() && hasKernel(name)) return runKernel(name, { logits, labels })[1]!;
+    return tf.sub(tf.softmax(logits as tf.Tensor2D), oneHot(labels, classes));
+  }) as tf.Tensor2D;
+}
+
+/** The batch and the classes of arguments that fit. */
+function check(logits: tf.Tensor, labels: tf.Tensor): [batch: number, classes: number] {
+  checkFloats(name, 'logits', logits, [null, null]);
+  const [batch, classes] = logits.shape as [number, number];
+  checkShape(name, 'labels', labels, [batch]);
+  if (labels.dtype !== 'int32') throw new KernelArgumentError(name, 'labels', `must be int32, got ${labels.dtype}.`);
+  return [batch, classes];
 }
 
 /** The loss and, where it is wanted, softmax − onehot. */

@@ -113,3 +113,10 @@ export type GeluGradInputs = { x: Tensor; dy: Tensor };
 
 /** `FrugalReluGrad`: dy where y > 0, else 0. `y` is the output of the ReLU; `dy` has its shape, or more axes in front. */
 export type ReluGradInputs = { dy: Tensor; y: Tensor };
+
+/**
+ * `FrugalGroupGradient`: what a direction tells about a gradient, group by group (`groupSize` neighbours of a row; the last
+ * group may be shorter): out[b, j] = u[b, j] · [du[b, j] ≠ 0] · Σ over i in j's group of du[b, i] · slope[b, i]. All [B, N].
+ */
+export type GroupGradientInputs = { u: Tensor; du: Tensor; slope: Tensor };
+export type GroupGradientAttrs = { groupSize: number };

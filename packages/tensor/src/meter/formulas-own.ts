@@ -107,4 +107,6 @@ export const own: FormulaTable = {
   [KernelName.Gelu]: perOutput(activationCost('gelu')),
   [KernelName.GeluGrad]: perOutput(18),
   [KernelName.ReluGrad]: perOutput(2),
+  // u̇ · slope, its sum, whether it moves (2), u, the product.
+  [KernelName.GroupGradient]: perOutput(6),
 };

@@ -1,11 +1,12 @@
 import {
   type AddSignsAttrs,
+  type GroupGradientAttrs,
   KernelName,
   type MatMulAccumulateAttrs,
   type MatMulSignsAttrs,
   type MatMulTangentAttrs,
 } from '@frugal/tensor';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import { Op } from '../generated/ops.ts';
 import { bits, type Runtime } from '../runtime/runtime.ts';
 import { multiply } from './matmul.ts';
@@ -124,6 +125,20 @@ function reluGrad(runtime: Runtime, inputs: Inputs): tf.TensorInfo {
   return out;
 }
 
+function groupGradient(runtime: Runtime, inputs: Inputs, { groupSize }: GroupGradientAttrs): tf.TensorInfo {
+  const { u, du, slope } = inputs as { u: tf.TensorInfo; du: tf.TensorInfo; slope: tf.TensorInfo };
+  const name = KernelName.GroupGradient;
+  expectFloat(name, u, du, slope);
+  const [rows, n] = u.shape as [number, number];
+  if (u.shape.length !== 2 || [du, slope].some((x) => !tf.util.arraysEqual(x.shape, u.shape))) {
+    throw refusal(name, `takes three equal matrices, got [${u.shape}], [${du.shape}] and [${slope.shape}]`);
+  }
+  const out = runtime.output(u.shape);
+  const args = [rows, n, groupSize, ...[u, du, slope, out].map((x) => runtime.address(x))];
+  runtime.run(Op.GroupGradient, args, runtime.chunks(2 * rows * n, rows));
+  return out;
+}
+
 type Kernel<A> = (runtime: Runtime, inputs: Inputs, attrs: A) => tf.TensorInfo | tf.TensorInfo[];
 
 const kernel = <A>(name: KernelName, run: Kernel<A>): Registration =>
@@ -140,4 +155,5 @@ export const productKernels: readonly Registration[] = [
   kernel(KernelName.MatMulSigns, signProduct),
   kernel(KernelName.AddSigns, addSigns),
   kernel(KernelName.ReluGrad, reluGrad),
+  kernel(KernelName.GroupGradient, groupGradient),
 ];

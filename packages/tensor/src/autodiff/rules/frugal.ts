@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { convReluPoolOfOps } from '../../kernels/conv-relu-pool.ts';
 import { geluGrad, geluGradOfOps } from '../../kernels/gelu.ts';
+import { groupGradientOfOps } from '../../kernels/group-gradient.ts';
 import { layerNormGradOfOps } from '../../kernels/layer-norm.ts';
 import { matMulTangentOfOps } from '../../kernels/matmul.ts';
 import { reluGrad } from '../../kernels/relu-grad.ts';
@@ -8,6 +9,8 @@ import { addSignsOfOps, matMulSignsOfOps } from '../../kernels/signs.ts';
 import type {
   AddSignsAttrs,
   ConvReluPoolAttrs,
+  GroupGradientAttrs,
+  GroupGradientInputs,
   LayerNormGradInputs,
   MatMulSignsAttrs,
   MatMulTangentInputs,
@@ -122,5 +125,9 @@ export const frugalRules: RuleTable = {
     many: true,
     rule: (call) => (call.has('dy') ? reluGrad({ dy: call.d('dy')!, y: call.input('y') }) : null),
   },
+  FrugalGroupGradient: composed((call) => {
+    const { groupSize } = call.attrs as GroupGradientAttrs;
+    return groupGradientOfOps(call.inputs as unknown as GroupGradientInputs, groupSize);
+  }),
   FrugalGeluGrad: composed((call) => geluGradOfOps({ x: call.input('x'), dy: call.input('dy') })),
 };
