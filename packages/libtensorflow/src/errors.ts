@@ -12,6 +12,7 @@ export type LibtensorflowFault =
   | 'NO_COMPILER'
   | 'COMPILE_FAILED'
   | 'DISK_FULL'
+  | 'NOT_WRITABLE'
   | 'PROOF_FAILED'
   | 'LOCKED'
   | 'NOT_SET_UP'

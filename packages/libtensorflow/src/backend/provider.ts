@@ -76,10 +76,10 @@ export function tensorflow(options: TensorflowOptions = {}): BackendProvider {
 const build = ({ gpu }: Installation): string => (gpu ? 'GPU' : 'CPU');
 
 /** What computes; and if that is the CPU although it need not be: why, and what to do. */
-async function deviceOf(backend: NodeBackend, { gpu, folder }: Installation): Promise<['GPU' | 'CPU', string]> {
+async function deviceOf(backend: NodeBackend, installation: Installation): Promise<['GPU' | 'CPU', string]> {
   if (backend.isUsingGpuDevice) return ['GPU', ''];
-  if (gpu) {
-    const { reason, fix } = await diagnoseGpu(thisSystem(), folder);
+  if (installation.gpu) {
+    const { reason, fix } = await diagnoseGpu(thisSystem(), installation);
     return ['CPU', `The GPU is not used. ${reason} ${fix}`];
   }
   const card = existsSync('/proc/driver/nvidia/version');

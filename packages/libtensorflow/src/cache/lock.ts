@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LibtensorflowError } from '../errors.ts';
@@ -76,7 +76,7 @@ function readPid(lock: string): string {
 /** Removes what this process holds and has not finished, at once: for the moment it is ended. */
 export function removeOwn(root: string): void {
   const own = String(process.pid);
-  for (const name of readdirSync(root)) {
+  for (const name of existsSync(root) ? readdirSync(root) : []) {
     const path = join(root, name);
     const isOurs = name.endsWith('.lock') ? readPid(path) === own : name.endsWith(`.tmp${own}`);
     if (isOurs) rmSync(path, { recursive: true, force: true });

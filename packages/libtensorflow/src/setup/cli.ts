@@ -110,8 +110,8 @@ async function setUp(system: System, program: readonly string[], values: Values)
   }
 }
 
-async function explainGpu(system: System, { folder }: Installation): Promise<void> {
-  const { reason, fix } = await diagnoseGpu(system, folder);
+async function explainGpu(system: System, installation: Installation): Promise<void> {
+  const { reason, fix } = await diagnoseGpu(system, installation);
   console.log(`No GPU is used; it computes on the CPU. ${reason}\n${fix}`);
 }
 

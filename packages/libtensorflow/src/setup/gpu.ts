@@ -1,6 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Installation } from '../cache/installation.ts';
 import type { System } from './system.ts';
+
+/** Where Python's packages put the CUDA libraries, below an installation or `site-packages`. */
+export const CUDA_FOLDER = 'nvidia';
 
 /**
  * Python's packages with the CUDA libraries that TensorFlow 2.15 to 2.21 load, as `tensorflow[and-cuda]` asks for them.
@@ -21,9 +25,14 @@ export const CUDA_PACKAGES: readonly string[] = [
   'nvidia-nvjitlink-cu12>=12.5,<13',
 ];
 
-/** Libraries that TensorFlow opens when it looks for a GPU, and what brings each. */
+const DRIVER = 'libcuda.so.1';
+
+/**
+ * Libraries without which TensorFlow passes a GPU over, and what brings each. What it opens later and for several cards
+ * (NCCL, NVSHMEM), for profiles (CUPTI) and for TensorRT is not among them.
+ */
 const NEEDED: Readonly<Record<string, string>> = {
-  'libcuda.so.1': 'the NVIDIA driver',
+  [DRIVER]: 'the NVIDIA driver',
   'libcudart.so.12': 'nvidia-cuda-runtime-cu12',
   'libcublas.so.12': 'nvidia-cublas-cu12',
   'libcublasLt.so.12': 'nvidia-cublas-cu12',
@@ -33,10 +42,15 @@ const NEEDED: Readonly<Record<string, string>> = {
   'libcudnn.so.9': 'nvidia-cudnn-cu12',
 };
 
+/** A library that cannot be opened, and what brings it. */
+interface Missing {
+  readonly library: string;
+  readonly from: string;
+}
+
 /** Why the GPU is not used. */
 export interface GpuDiagnosis {
-  /** Libraries that cannot be opened, with what brings them. */
-  readonly missing: readonly { readonly library: string; readonly from: string }[];
+  readonly missing: readonly Missing[];
   /** In a sentence. */
   readonly reason: string;
   readonly fix: string;
@@ -44,7 +58,7 @@ export interface GpuDiagnosis {
 
 /** Where RUNPATH finds a library; its bare name, for the system's loader, if nowhere. */
 function locate(folder: string, library: string): string {
-  const nvidia = join(folder, 'nvidia');
+  const nvidia = join(folder, CUDA_FOLDER);
   for (const name of existsSync(nvidia) ? readdirSync(nvidia) : []) {
     const path = join(nvidia, name, 'lib', library);
     if (existsSync(path)) return path;
@@ -63,17 +77,26 @@ process.stdout.write(JSON.stringify(failed));
 `;
 
 /** Tries each library in a process of its own, as some do not survive being opened. */
-export async function diagnoseGpu(system: System, folder: string): Promise<GpuDiagnosis> {
-  const missing: { library: string; from: string }[] = [];
+async function missingLibraries(system: System, folder: string): Promise<Missing[]> {
   const paths = new Map(Object.keys(NEEDED).map((library) => [locate(folder, library), library]));
   const all = await system.run(process.execPath, ['-e', ASK, JSON.stringify([...paths.keys()])]);
   const failed =
     all.code === 0 ? (JSON.parse(all.stdout || '[]') as string[]) : await failedOneByOne(system, [...paths.keys()]);
-  for (const path of failed) {
-    const library = paths.get(path)!;
-    missing.push({ library, from: NEEDED[library]! });
-  }
-  return { missing, ...explain(missing) };
+  return failed.map((path) => ({ library: paths.get(path)!, from: NEEDED[paths.get(path)!]! }));
+}
+
+/** The CUDA libraries that an installation lacks; the driver, which no package brings, is not among them. */
+export async function missingCuda(system: System, folder: string): Promise<Missing[]> {
+  return (await missingLibraries(system, folder)).filter(({ library }) => library !== DRIVER);
+}
+
+/** Says why a GPU build computes on the CPU, and what to do about it. */
+export async function diagnoseGpu(
+  system: System,
+  { folder, tensorflow }: Pick<Installation, 'folder' | 'tensorflow'>,
+): Promise<GpuDiagnosis> {
+  const missing = await missingLibraries(system, folder);
+  return { missing, ...explain(missing, tensorflow) };
 }
 
 async function failedOneByOne(system: System, paths: readonly string[]): Promise<string[]> {
@@ -85,21 +108,23 @@ async function failedOneByOne(system: System, paths: readonly string[]): Promise
   return failed;
 }
 
-function explain(missing: GpuDiagnosis['missing']): { reason: string; fix: string } {
+function explain(missing: readonly Missing[], version: string): { reason: string; fix: string } {
   if (missing.length === 0) {
     return {
       reason: 'The NVIDIA driver and all CUDA libraries are there, but TensorFlow found no device that it can use.',
       fix: "See whether 'nvidia-smi' lists the card, CUDA_VISIBLE_DEVICES does not hide it, and the driver is 525 or newer (CUDA 12).",
     };
   }
-  const driver = missing.some(({ library }) => library === 'libcuda.so.1');
-  const libraries = missing.filter(({ library }) => library !== 'libcuda.so.1');
+  const driver = missing.some(({ library }) => library === DRIVER);
+  const libraries = missing.filter(({ library }) => library !== DRIVER);
   const list = missing.map(({ library, from }) => `${library} (${from})`).join(', ');
   const fixes = [
     ...(driver
       ? ["Install the NVIDIA driver, in a container start it with '--gpus all'; 'nvidia-smi' must list the card."]
       : []),
-    ...(libraries.length > 0 ? ["Run 'npx @frugal/libtensorflow --gpu' again: it fetches the CUDA libraries."] : []),
+    ...(libraries.length > 0
+      ? [`Run 'npx @frugal/libtensorflow --gpu --tf ${version}' again: it fetches the CUDA libraries.`]
+      : []),
   ];
   return { reason: `Missing: ${list}.`, fix: fixes.join(' ') };
 }

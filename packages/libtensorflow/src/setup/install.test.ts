@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chooseInstallation, listInstallations } from '../cache/installation.ts';
@@ -17,6 +17,7 @@ import {
   zip,
 } from '../testing/fakes.ts';
 import { install } from './install.ts';
+import { openWheel } from './wheel.ts';
 
 /** What a faked machine says; nothing may be left in its cache. */
 async function failure(what: Fake): Promise<LibtensorflowError> {
@@ -71,6 +72,23 @@ describe('set-up from a wheel', () => {
     );
     expect((await install(system, options, silent)).already).toBe(false);
     expect(chooseInstallation({}, system.env).damage).toBeUndefined();
+  });
+
+  it('survives a reinstall, and another version of this package compiles its binding anew without fetching', async () => {
+    const { system, options, cache } = fake({ options: { wheel } });
+    const { installation } = await install(system, options, silent);
+    rmSync(join(options.from, 'node_modules'), { recursive: true });
+    expect(chooseInstallation({}, system.env).damage).toBeUndefined();
+    write(options.from, 'node_modules/@tensorflow/tfjs-node/package.json', '{"version":"4.22.0"}');
+    expect((await install(system, options, silent)).already).toBe(true);
+
+    const library = join(cache, '2.21.0/lib/libtensorflow_cc.so.2');
+    const { ino } = statSync(library);
+    const { files, tensorflow } = installation;
+    const manifest = { format: 1, tensorflow, gpu: false, source: 'a wheel', native: 'of another version', files };
+    write(cache, '2.21.0/installation.json', JSON.stringify(manifest));
+    const anew = await install(system, { ...options, wheel: undefined }, silent);
+    expect([anew.already, anew.installation.source, statSync(library).ino]).toEqual([false, 'a wheel', ino]);
   });
 
   it('keeps versions side by side and chooses by version, build and environment', async () => {
@@ -252,6 +270,35 @@ describe('what is missing is named', () => {
     const error = await failure({ proof, options: { wheel } });
     expect(error.code).toBe('PROOF_FAILED');
     expect(error.message).toMatch(message);
+  });
+});
+
+describe('the cache', () => {
+  it('on a disk that fills up while files are written', async () => {
+    const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    const { system, options, left } = fake({ options: { wheel } });
+    const fills = (text: string): void => {
+      if (text.startsWith('Compiling')) throw full;
+    };
+    await expect(install(system, options, { ...silent, step: fills })).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: expect.stringMatching(/The disk of .* filled up. Free some space/),
+    });
+    expect(left()).toEqual([]);
+    // What a full disk answers in the middle of a file is not taken for a damaged wheel.
+    const { entries, extract, close } = await openWheel(wheel);
+    await expect(extract([...entries.values()][0]!, '/dev/full')).rejects.toMatchObject({ code: 'ENOSPC' });
+    await close();
+  });
+
+  it('that cannot be written', async () => {
+    const { system, options } = fake({ options: { wheel } });
+    const file = write(options.from, 'file', '');
+    const there = { ...system, env: { FRUGAL_LIBTF_CACHE: join(file, 'cache') } };
+    await expect(install(there, options, silent)).rejects.toMatchObject({
+      code: 'NOT_WRITABLE',
+      message: expect.stringMatching(/cannot be written \(ENOTDIR\).*FRUGAL_LIBTF_CACHE=\/folder/),
+    });
   });
 });
 

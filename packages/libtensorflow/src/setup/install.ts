@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
-import { link, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   BINDING,
-  folderSize,
   type Installation,
   MANIFEST,
   type Manifest,
@@ -15,11 +13,12 @@ import { cacheRoot, installationName } from '../cache/paths.ts';
 import { LibtensorflowError } from '../errors.ts';
 import { findTfjsNode } from '../load/find-tfjs-node.ts';
 import { compileBinding, findCompiler, nativeSum } from './compile.ts';
-import { extractWheel, linkPython, readWheelName } from './extract.ts';
-import { CUDA_PACKAGES } from './gpu.ts';
+import { readWheelName } from './extract.ts';
+import { fetchCuda, fill, linkFiles } from './fill.ts';
+import { missingCuda } from './gpu.ts';
 import { chooseTarget, DEFAULT_VERSION, LIBRARIES, type Target } from './platform.ts';
 import { type Proof, proveApart } from './prove.ts';
-import { downloadWheel, findInPython, findPip, installPackages } from './python.ts';
+import { findInPython, findPip, type PythonTensorflow } from './python.ts';
 import type { System } from './system.ts';
 
 /** What to set up. */
@@ -52,16 +51,23 @@ export interface Installed {
 }
 
 const MIB = 2 ** 20;
+/** The CUDA libraries, and their wheels while pip unpacks them. */
+const CUDA_BYTES = 6000 * MIB;
 
-/** Bytes that set-up takes at its peak: wheel, libraries and, for GPUs, CUDA's. */
-function neededBytes({ gpu }: Target, { wheel, fromPython }: InstallOptions): number {
-  if (fromPython) return 50 * MIB;
-  const libraries = (gpu ? 1300 : 900) * MIB;
-  return libraries + (wheel === undefined ? (gpu ? 650 : 300) * MIB : 0) + (gpu ? 6000 * MIB : 0);
+/** What has to be fetched or made. */
+interface Lacking {
+  readonly libraries: boolean;
+  readonly cuda: boolean;
 }
 
-async function checkSpace(system: System, root: string, target: Target, options: InstallOptions): Promise<void> {
-  const needed = neededBytes(target, options);
+/** Bytes that set-up takes at its peak: wheel, libraries and, for GPUs, CUDA's. */
+function neededBytes({ gpu }: Target, { wheel, fromPython }: InstallOptions, lacking: Lacking): number {
+  const cuda = lacking.cuda ? CUDA_BYTES : 0;
+  if (fromPython || !lacking.libraries) return 50 * MIB + cuda;
+  return (gpu ? 1300 : 900) * MIB + (wheel === undefined ? (gpu ? 650 : 300) * MIB : 0) + cuda;
+}
+
+async function checkSpace(system: System, root: string, needed: number): Promise<void> {
   const free = await system.freeBytes(root);
   if (free >= needed) return;
   const mib = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
@@ -72,88 +78,114 @@ async function checkSpace(system: System, root: string, target: Target, options:
   );
 }
 
-/** What is asked for, as far as it is known before anything is fetched. */
-async function plan(system: System, options: InstallOptions) {
-  if (options.wheel !== undefined) {
-    const named = readWheelName(options.wheel);
-    const target = chooseTarget(system.machine, named.version, options.gpu);
-    const machine = system.machine.arch === 'x64' ? 'x86_64' : 'aarch64';
-    if (!named.tags.includes(machine) || !named.tags.includes('linux')) {
-      throw new LibtensorflowError(
-        'BAD_WHEEL',
-        `The wheel is for ${named.tags}.`,
-        `Give one for ${machine} and Linux.`,
-      );
-    }
-    return { target, python: undefined };
-  }
-  if (options.fromPython) {
-    const python = await findInPython(system);
-    return { target: chooseTarget(system.machine, python.version, options.gpu), python };
-  }
-  return { target: chooseTarget(system.machine, options.version ?? DEFAULT_VERSION, options.gpu), python: undefined };
+/** What was found out about the TensorFlow that is asked for, before anything is fetched. */
+interface Plan {
+  readonly target: Target;
+  readonly python?: PythonTensorflow;
 }
 
-/** Shows how a folder grows while something else fills it. */
-async function watching<T>(folder: string, progress: Progress, work: Promise<T>): Promise<T> {
-  const timer = setInterval(() => {
-    try {
-      progress.bytes(folderSize(folder));
-    } catch {
-      // A file went away while it was looked at.
-    }
-  }, 500);
-  try {
-    return await work;
-  } finally {
-    clearInterval(timer);
+async function plan(system: System, options: InstallOptions): Promise<Plan> {
+  const { machine } = system;
+  if (options.wheel === undefined && !options.fromPython)
+    return { target: chooseTarget(machine, options.version ?? DEFAULT_VERSION, options.gpu) };
+  const python = options.fromPython ? await findInPython(system) : undefined;
+  const wheel = python === undefined ? readWheelName(options.wheel!) : undefined;
+  const [version, name] =
+    python !== undefined ? [python.version, python.distribution] : [wheel!.version, wheel!.package];
+  const what = python !== undefined ? "Python's TensorFlow" : 'The wheel';
+  if (options.version !== undefined && options.version !== version) {
+    const fix = 'Leave --tf out, or leave out where it comes from.';
+    throw new LibtensorflowError('BAD_ARGUMENT', `${what} is ${version}, not ${options.version}.`, fix);
   }
+  if (options.gpu && name.includes('cpu')) {
+    const fix = "Give 'tensorflow' instead, or leave --gpu out.";
+    throw new LibtensorflowError('BAD_ARGUMENT', `${what} is ${name}, which uses no GPU.`, fix);
+  }
+  const target = chooseTarget(machine, version, options.gpu);
+  const processor = machine.arch === 'x64' ? 'x86_64' : 'aarch64';
+  if (wheel !== undefined && !(wheel.tags.includes(processor) && wheel.tags.includes('linux'))) {
+    throw new LibtensorflowError(
+      'BAD_WHEEL',
+      `The wheel is for ${wheel.tags}.`,
+      `Give one for ${processor} and Linux.`,
+    );
+  }
+  return python === undefined ? { target } : { target, python };
+}
+
+/** Errors of the file system that the user can do something about, in words. */
+function explained(error: unknown, root: string): unknown {
+  const { code, path = root } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    const fix = 'Free some space and run the command again.';
+    return new LibtensorflowError('DISK_FULL', `The disk of ${root} filled up.`, fix, { cause: error });
+  }
+  if (code !== undefined && ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'].includes(code)) {
+    const fix = 'Put the cache where you may write: FRUGAL_LIBTF_CACHE=/folder.';
+    return new LibtensorflowError('NOT_WRITABLE', `${path} cannot be written (${code}).`, fix, { cause: error });
+  }
+  return error;
 }
 
 /**
  * Sets a TensorFlow up in the cache. It appears there only after a proof in a child process, in one rename.
  *
+ * One that is there already is kept; what it lacks (a binding of this version, CUDA libraries) is made or fetched.
+ *
  * @throws {LibtensorflowError} Naming what is missing and what to do. Nothing half-done stays.
  */
 export async function install(system: System, options: InstallOptions, progress: Progress): Promise<Installed> {
-  const { target, python } = await plan(system, options);
-  const tfjsNode = findTfjsNode(options.from, options.gpu);
+  const planned = await plan(system, options);
   const root = cacheRoot(system.env);
+  try {
+    return await setUp(system, options, planned, root, progress);
+  } catch (error) {
+    throw explained(error, root);
+  }
+}
+
+async function setUp(
+  system: System,
+  options: InstallOptions,
+  { target, python }: Plan,
+  root: string,
+  progress: Progress,
+): Promise<Installed> {
+  const tfjsNode = findTfjsNode(options.from, options.gpu);
   const name = installationName(target);
   const release = await takeLock(root, name);
   const folder = join(root, unfinishedName(name));
   try {
     const existing = readInstallation(root, name);
     const whole = existing !== undefined && existing.damage === undefined ? existing : undefined;
-    if (whole !== undefined && whole.native === nativeSum()) {
+    const cuda = target.gpu && (whole === undefined || (await missingCuda(system, whole.folder)).length > 0);
+    if (whole !== undefined && whole.native === nativeSum() && !cuda) {
       progress.step(`TensorFlow ${name} is there already: ${whole.folder}`);
-      return {
-        installation: whole,
-        already: true,
-        proof: await proveApart(system, options.program, whole.folder, tfjsNode.folder),
-      };
+      const proof = await proveApart(system, options.program, whole.folder, tfjsNode.folder);
+      return { installation: whole, already: true, proof };
     }
     await removeLeftovers(root);
     const compiler = await findCompiler(system);
-    const downloads = whole === undefined && !options.fromPython && (options.wheel === undefined || options.gpu);
-    const pip = downloads ? await findPip(system) : undefined;
-    if (whole === undefined) await checkSpace(system, root, target, options);
+    const fetches = whole === undefined ? !options.fromPython && (options.wheel === undefined || options.gpu) : cuda;
+    if (fetches) await findPip(system);
+    await checkSpace(system, root, neededBytes(target, options, { libraries: whole === undefined, cuda }));
     await mkdir(folder, { recursive: true });
-    if (whole !== undefined) await linkFiles(whole.folder, folder);
-    const source = whole?.source ?? (await fillLibraries(system, options, target, { folder, python, pip, progress }));
+    if (whole !== undefined) {
+      await linkFiles(whole.folder, folder, !cuda);
+      if (cuda) await fetchCuda(system, folder, progress);
+    }
+    const source = whole?.source ?? (await fill(system, target, { python, wheel: options.wheel }, folder, progress));
     progress.step(`Compiling the binding of ${tfjsNode.package} ${tfjsNode.version} with ${compiler}`);
     await compileBinding(system, compiler, folder, tfjsNode.folder);
     progress.step('Proving it in a process of its own');
     const proof = await proveApart(system, options.program, folder, tfjsNode.folder);
     const manifest: Manifest = {
-      ...{
-        format: 1,
-        tensorflow: proof.tensorflow,
-        gpu: target.gpu,
-        source,
-        tfjsNode: tfjsNode.version,
-        native: nativeSum(),
-      },
+      format: 1,
+      tensorflow: proof.tensorflow,
+      gpu: target.gpu,
+      source,
+      tfjsNode: tfjsNode.version,
+      native: nativeSum(),
       made: new Date().toISOString(),
       files: sizesOf(folder, [BINDING, ...LIBRARIES.map((file) => join('lib', file))]),
     };
@@ -161,65 +193,8 @@ export async function install(system: System, options: InstallOptions, progress:
     await rm(join(root, name), { recursive: true, force: true });
     await rename(folder, join(root, name));
     return { installation: readInstallation(root, name)!, already: false, proof };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    throw new LibtensorflowError(
-      'DISK_FULL',
-      `The disk of ${root} filled up.`,
-      'Free some space and run the command again.',
-      { cause: error },
-    );
   } finally {
     await rm(folder, { recursive: true, force: true });
     await release();
   }
-}
-
-/** Puts the files of an installation into another folder without copying them; the binding is made anew. */
-async function linkFiles(from: string, to: string): Promise<void> {
-  for (const entry of await readdir(from, { withFileTypes: true, recursive: true })) {
-    const path = join(relative(from, entry.parentPath), entry.name);
-    if (entry.isDirectory()) await mkdir(join(to, path), { recursive: true });
-    else if (entry.isSymbolicLink()) await symlink(await readlink(join(from, path)), join(to, path));
-    else if (path !== BINDING && path !== MANIFEST) await link(join(from, path), join(to, path));
-  }
-}
-
-interface Filling {
-  readonly folder: string;
-  readonly python: Awaited<ReturnType<typeof findInPython>> | undefined;
-  readonly pip: string | undefined;
-  readonly progress: Progress;
-}
-
-/** Puts libraries and headers into place; returns where they came from. */
-async function fillLibraries(
-  system: System,
-  options: InstallOptions,
-  target: Target,
-  filling: Filling,
-): Promise<string> {
-  const { folder, python, pip, progress } = filling;
-  if (python !== undefined) {
-    progress.step(`Checking the libraries of Python's ${python.distribution} ${python.version} against its RECORD`);
-    await linkPython(python, folder, (done, total) => progress.bytes(done, total));
-    const cuda = join(python.site, 'nvidia');
-    if (options.gpu && existsSync(cuda)) await symlink(cuda, join(folder, 'nvidia'));
-    return `Python's ${python.distribution} in ${python.site}`;
-  }
-  let wheel = options.wheel;
-  if (wheel === undefined) {
-    progress.step(`Downloading ${target.package} ${target.version} with pip`);
-    const downloads = join(folder, 'download');
-    await mkdir(downloads);
-    wheel = await watching(downloads, progress, downloadWheel(system, pip!, target, downloads));
-  }
-  progress.step('Extracting libraries and headers, checked against RECORD');
-  await extractWheel(wheel, folder, (done, total) => progress.bytes(done, total));
-  await rm(join(folder, 'download'), { recursive: true, force: true });
-  if (options.gpu) {
-    progress.step('Installing the CUDA libraries with pip');
-    await watching(folder, progress, installPackages(system, pip!, CUDA_PACKAGES, folder));
-  }
-  return options.wheel ?? `${target.package} ${target.version} from pip's index`;
 }
