@@ -46,7 +46,9 @@ export {
   trainingFlops,
 } from './cost/scaling.ts';
 export { type Agreement, type AgreementOptions, agreement, type PairAgreement } from './difficulty/agreement.ts';
-export { costsOf, difficulty, type Scores } from './difficulty/difficulty.ts';
+export { costsOf, difficulty, marginsOf, type Scores } from './difficulty/difficulty.ts';
+export { type Extremes, extremes, topOverlap } from './difficulty/overlap.ts';
+export { type PredictionDepth, type PredictionDepthOptions, predictionDepth } from './difficulty/prediction-depth.ts';
 export type { Amount } from './masks/amount.ts';
 export { graspMasks, type SynflowOptions, synflowMasks } from './masks/init-scores.ts';
 export { keepPruned, type MaskSource } from './masks/keep-pruned.ts';
@@ -78,6 +80,8 @@ export { type LotteryTicketsOptions, lotteryTickets, shuffleMasks, type Ticket }
 export { inputNorms, wandaMasks } from './masks/wanda.ts';
 export { agreementSvg } from './pictures/agreement-svg.ts';
 export { type Curve, type CurvesOptions, curvesSvg } from './pictures/curves.ts';
+export { type ExampleImages, examplesSvg } from './pictures/examples.ts';
+export { type ParetoPicture, type ParetoSvgOptions, paretoSvg, type Tradeoffs } from './pictures/pareto.ts';
 export type { Coding } from './storage/codings.ts';
 export { type DecodedSparse, type DecodeSparseOptions, decodeSparse } from './storage/decode-sparse.ts';
 export { decodeDelta, encodeDelta } from './storage/delta.ts';

@@ -1,4 +1,5 @@
 import { type DynamicRun, FrugalError, ranks } from '@frugal/tensor';
+import type { Tensor } from '@tensorflow/tfjs-core';
 
 /** What each example cost or lost, larger is harder: FLOPs of a `DynamicRun`, a loss, a negative margin. */
 export type Scores = ArrayLike<number>;
@@ -6,6 +7,32 @@ export type Scores = ArrayLike<number>;
 /** The costs of consecutive batches as one list of scores. */
 export function costsOf(runs: Iterable<Pick<DynamicRun, 'cost'>>): number[] {
   return [...runs].flatMap(({ cost }) => cost);
+}
+
+/**
+ * How far the right class is from leading, by example: the largest other logit less its own. Below 0 where the answer is right; larger is harder.
+ *
+ * @param logits [B, classes], at least 2 classes.
+ * @param labels [B], integers.
+ * @throws {FrugalError} `BAD_ARGUMENT` for other shapes, or a label that is no class.
+ */
+export async function marginsOf(logits: Tensor, labels: Tensor): Promise<Float32Array> {
+  const [examples, classes] = logits.shape as [number, number];
+  if (logits.rank !== 2 || classes < 2 || labels.shape.join() !== String(examples)) {
+    throw new FrugalError(
+      'BAD_ARGUMENT',
+      `marginsOf takes logits [B, classes] and labels [B], got [${logits.shape}] and [${labels.shape}].`,
+    );
+  }
+  const [z, own] = await Promise.all([logits.data(), labels.data()]);
+  return Float32Array.from({ length: examples }, (_, i) => {
+    const row = z.slice(i * classes, (i + 1) * classes);
+    const label = own[i]!;
+    if (!(Number.isInteger(label) && label >= 0 && label < classes)) {
+      throw new FrugalError('BAD_ARGUMENT', `marginsOf: labels[${i}] is ${label}; there are ${classes} classes.`);
+    }
+    return Math.max(...Array.from(row).filter((_, c) => c !== label)) - row[label]!;
+  });
 }
 
 /**

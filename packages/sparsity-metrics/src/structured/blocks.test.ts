@@ -14,7 +14,14 @@ import { describeEachBackend, expectClose, expectNoLeak } from '@frugal/test-sup
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { applyMasks } from '../masks/masks.ts';
-import { blockActivations, blockGradients, blockMagnitudes, blockMasks, pruneBlocks } from './blocks.ts';
+import {
+  type BlockScores,
+  blockActivations,
+  blockGradients,
+  blockMagnitudes,
+  blockMasks,
+  pruneBlocks,
+} from './blocks.ts';
 import { compactBlocks } from './compact-blocks.ts';
 
 const HEADS = 4;
@@ -129,7 +136,10 @@ describeEachBackend('heads and hidden units of blocks', () => {
     const attn = { ...params.blocks[0]!.attn, qkv };
     const tree = { ...params, blocks: [{ ...params.blocks[0]!, attn }, params.blocks[1]!] } as unknown as Tree;
     const x = input();
-    const scores = await blockActivations(tree, HEADS, () => model.apply(tree, x));
+    let scores: BlockScores = [];
+    await expectNoLeak(async () => {
+      scores = await blockActivations(tree, HEADS, () => model.apply(tree, x));
+    });
     expect(Array.from(scores[0]!.heads, (score) => score > 0)).toEqual([true, true, false, true]);
     expect(pruneBlocks(scores, { heads: { count: 1 } })[0]).toEqual({
       heads: [0, 1, 3],

@@ -1,0 +1,1 @@
+export { type ActivityOfEpoch, type WatchFitOptions, watchFit, ZerosCallback } from './watch-fit.ts';
