@@ -7,7 +7,7 @@ import { ways } from './ways.ts';
 /** Images to learn from and to calibrate on, passes over them for the backbone, and for one of the six units of fine-tuning. */
 const lengths = {
   full: {
-    images: 15_000,
+    images: 12_000,
     batchSize: 128,
     validation: 5_000,
     test: 10_000,

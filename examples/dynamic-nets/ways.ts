@@ -15,7 +15,9 @@ import {
   calibrateBudget as expertsAtBudget,
   networkBlock,
   networkParams,
+  normRouter,
   projectionLoss,
+  type Router,
   routerLoss,
   runModel as runExperts,
 } from '@frugal/moe';
@@ -102,7 +104,9 @@ const exits: MakeWay = async (trained, data, { epochs, seed }, at) => {
 
 /** Each token runs the experts of a feed-forward network that will matter for it. */
 const experts: MakeWay = async (trained, data, { epochs, seed, projections = false }, at) => {
-  const cut = { experts: 12, projections };
+  // Three routers a block have to be cheap ones.
+  const router = (dim: number, experts: number) => normRouter(dim, experts, { width: 8 }) as unknown as Router;
+  const cut = { experts: 12, projections, ...(projections && { router }) };
   // Projections are linear: networks learn to stand for them first, as only hidden units can be dealt out to experts.
   const whole = projections ? backbone(() => networkBlock(cut)) : backbone();
   let start = treeClone(trained);

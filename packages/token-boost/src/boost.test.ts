@@ -1,9 +1,21 @@
-import { jvp, key, meter, randomNormal, type Tree, treeLeaves, treeMap, valueAndGrad, withPlans } from '@frugal/tensor';
+import {
+  foldIn,
+  jvp,
+  key,
+  meter,
+  randomNormal,
+  type Tree,
+  treeLeaves,
+  treeMap,
+  valueAndGrad,
+  withPlans,
+} from '@frugal/tensor';
 import { describeEachBackend, expectClose, expectNoLeak, largestDifference } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { type BoostParams, tokenBoost } from './boost.ts';
 import { mlpGate } from './gate.ts';
+import { boostLoss } from './phases/losses.ts';
 import { type BoostPlan, planCounts } from './plan.ts';
 import { denseReference } from './testing/index.ts';
 
@@ -143,6 +155,36 @@ describeEachBackend('tokenBoost', () => {
       expect(await largestDifference(outputs[0]!, outputs[1]!)).toBe(0);
       expect(await largestDifference(outputs[0]!, outputs[2]!)).toBeGreaterThan(1e-3);
       tf.dispose([params, x, value, grads, outputs] as tf.TensorContainer);
+    });
+  });
+
+  it('learns from scratch to spend what is targeted, by the budget loss through the gate', async () => {
+    await expectNoLeak(async () => {
+      const layer = layerOf('relu');
+      let params = someParams(layer);
+      const squared = (output: tf.Tensor, y: tf.Tensor): tf.Tensor1D =>
+        tf.mean(tf.squaredDifference(output, y), [1, 2]);
+      const options = { target: 0.25, budget: 4, entropy: 0, diversity: 0 };
+      const loss = boostLoss(layer, squared, options);
+      const errors: number[] = [];
+      for (let step = 0; step < 40; step++) {
+        const x = randomNormal(foldIn(key(21), step), [16, 4, dim]);
+        const [value, grads] = valueAndGrad((p: typeof params) =>
+          tf.tidy(() => tf.mean(loss(p, { x, y: tf.abs(x) }, { train: true, key: foldIn(key(22), step) }))),
+        )(params);
+        errors.push((await value.data())[0]!);
+        const next = treeMap((p, g) => tf.tidy(() => tf.sub(p, tf.mul(g!, 0.15))), params, grads as Tree);
+        tf.dispose([x, params, value, grads] as tf.TensorContainer);
+        params = next as typeof params;
+      }
+      const last = (from: number, to: number): number => errors.slice(from, to).reduce((a, b) => a + b) / (to - from);
+      expect(last(30, 40)).toBeLessThan(0.7 * last(0, 5));
+      // |share used − target| of choices sampled anew: 0.25 for the undecided gates of the start.
+      const gap = boostLoss(layer, (output) => tf.zeros([output.shape[0]!]), { ...options, budget: 1 });
+      const x = randomNormal(key(23), [64, 4, dim]);
+      const missed = tf.tidy(() => tf.mean(gap(params, { x, y: x }, { train: true, key: key(24) })));
+      expect((await missed.data())[0]!).toBeLessThan(0.1);
+      tf.dispose([params, x, missed] as tf.TensorContainer);
     });
   });
 

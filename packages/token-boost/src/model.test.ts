@@ -211,6 +211,50 @@ describeEachBackend('gateLabels', () => {
 });
 
 describeEachBackend('a boosted gpt', () => {
+  it('takes over a trained one, projections too, and learns from it', async () => {
+    await expectNoLeak(async () => {
+      const sizes = { vocabulary: 11, context: 8, dim: 16, depth: 1, heads: 2 };
+      const plain = gpt(sizes);
+      const trained = plain.init(key(1));
+      const x = randomIntegers(key(2), [3, 6], { max: 11 });
+      const expected = plain.apply(trained, x);
+      const some = gpt({ ...sizes, block: () => boostedBlock(16, { projections: false }) });
+      const fresh = some.init(key(3));
+      const same = boostParams(fresh, trained);
+      const run = await runModel(some, same, x, { count: 4 });
+      await expectClose(run.output, expected, 2e-5);
+
+      const all = gpt({ ...sizes, block: () => boostedBlock(16) });
+      const start = all.init(key(4));
+      let params = boostParams(start, trained);
+      const loss = distillLoss(all, trained);
+      const seen: number[] = [];
+      for (let step = 0; step < 8; step++) {
+        const [value, grads] = valueAndGrad((p: typeof params) =>
+          tf.tidy(() => tf.mean(loss(p, { x, y: x }, training))),
+        )(params);
+        seen.push((await value.data())[0]!);
+        const next = treeMap((p, g) => tf.tidy(() => tf.sub(p, g!)), params, grads as Tree) as typeof params;
+        tf.dispose([params, value, grads] as tf.TensorContainer);
+        params = next;
+      }
+      expect(seen.at(-1)!).toBeLessThan(0.95 * seen[0]!);
+      // One knob, two ways to turn it: neither may let the cost fall.
+      for (const knobs of [[-3, 0, 3].map((tilt) => ({ tilt })), [0, 0.5, 1].map((threshold) => ({ threshold }))]) {
+        const costs: number[] = [];
+        for (const knob of knobs) {
+          const { cost, output, plans } = await runModel(all, params, x, knob);
+          expect([...plans.keys()]).toEqual(['attn.qkv', 'attn.proj', 'mlp'].map((name) => `blocks.0.${name}`));
+          costs.push(cost.reduce((a, b) => a + b));
+          output.dispose();
+        }
+        expect(costs).toEqual([...costs].sort((a, b) => a - b));
+        expect(costs.at(-1)!).toBeGreaterThan(1.5 * costs[0]!);
+      }
+      tf.dispose([trained, x, expected, fresh, same, run.output, start, params] as tf.TensorContainer);
+    });
+  });
+
   it('continues a text token by token with caches, as it reads it at once', async () => {
     await expectNoLeak(async () => {
       const text = gpt({
