@@ -21,7 +21,7 @@ const limits = {
   '@frugal/nn': '18 kB',
   '@frugal/nn/layers': '11 kB',
   '@frugal/sparsity-metrics': '52 kB',
-  '@frugal/sparsity-metrics/layers': '14 kB',
+  '@frugal/sparsity-metrics/layers': '6 kB',
   '@frugal/tensor': '60 kB',
   '@frugal/tensor/node': '15 kB',
   '@frugal/token-boost': '40 kB',

@@ -2,8 +2,17 @@
 export const escaped = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
 
-/** Colours that the colour-blind can tell apart (Okabe and Ito). */
-export const COLOURS: readonly string[] = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#555555'];
+/** Colours that the colour-blind can tell apart (Okabe and Ito), with grey and brown. */
+export const COLOURS: readonly string[] = [
+  '#0072b2',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#e69f00',
+  '#56b4e9',
+  '#555555',
+  '#8c564b',
+];
 
 /** Coordinates with a tenth of a pixel. */
 export const px = (value: number): string => String(Math.round(10 * value) / 10);
