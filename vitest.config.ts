@@ -28,6 +28,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    maxConcurrency: 2,
     setupFiles: [fileURLToPath(new URL('tests/support/setup.ts', import.meta.url))],
     // The wasm kernels are built, not committed; this takes no time where they are up to date.
     globalSetup: fileURLToPath(new URL('packages/wasm/scripts/build.mjs', import.meta.url)),

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { root, setup } from './setup.mjs';
 
 const deep = process.argv.includes('--deep');
@@ -22,10 +22,12 @@ const suites = [
 const reports = mkdtempSync(join(tmpdir(), 'frugal-test-'));
 const rows = [];
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** What went wrong, said again at the end of a long log. */
+const failures = [];
 
 function record(suite, seconds, budget, counts, exit) {
   const over = !deep && seconds > budget;
-  if (over) console.error(`\n${suite} took ${seconds.toFixed(0)} s, its budget is ${budget} s.`);
+  if (over) failures.push(`${suite} took ${seconds.toFixed(0)} s, its budget is ${budget} s.`);
   if (over || (exit !== 0 && counts.failed === 0)) counts.failed += 1;
   for (const key of Object.keys(totals)) totals[key] += counts[key];
   rows.push({ suite, seconds: Number(seconds.toFixed(1)), budget, ...counts });
@@ -53,8 +55,15 @@ function runSuite({ project, budget }) {
     counts.passed = report.numPassedTests;
     counts.failed = report.numFailedTests;
     counts.skipped = report.numPendingTests + report.numTodoTests;
+    for (const { name, message, assertionResults } of report.testResults) {
+      const failed = assertionResults.filter(({ status }) => status === 'failed');
+      if (failed.length === 0 && message) failures.push(`${project}: ${relative(root, name)}: ${message}`);
+      for (const { fullName, failureMessages } of failed) {
+        failures.push(`${project}: ${relative(root, name)}: ${fullName}\n  ${failureMessages[0]?.slice(0, 1000)}`);
+      }
+    }
   } catch {
-    console.error(`${project}: vitest left no report.`);
+    failures.push(`${project}: vitest left no report.`);
   }
   record(project, (performance.now() - start) / 1000, budget, counts, status);
 }
@@ -64,6 +73,7 @@ record('set-up', seconds, 180, { passed: 0, failed: 0, skipped: 0 }, 0);
 for (const suite of suites) if (only.length === 0 || only.includes(suite.project)) runSuite(suite);
 
 console.table(rows);
+for (const failure of failures) console.error(failure);
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 if (deep && only.length === 0) {
   const { finish } = await import('../benchmarks/harness.ts');

@@ -98,7 +98,7 @@ async function unpack(
   if (places?.dtype !== 'int32') throw broken(`the places of '${path}' are missing`);
   const where = codings[coding].decode(Uint8Array.from((await places.data()) as Int32Array), size, values.length);
   const out = ground.slice();
-  // What has a scale is a difference.
-  for (let k = 0; k < where.length; k++) out[where[k]!] = values[k]! + (scale === undefined ? 0 : ground[where[k]!]!);
+  // What has a scale is a difference; anything else is kept to the bit, −0 too.
+  for (const [k, place] of where.entries()) out[place] = scale === undefined ? values[k]! : ground[place]! + values[k]!;
   return out;
 }
