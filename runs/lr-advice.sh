@@ -4,4 +4,4 @@ set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs
 node --conditions=@frugal/source --import tsx examples/early-phase/study.ts "$@"
-case " $* " in *" --quick "*) ;; *) node --conditions=@frugal/source --import tsx examples/early-phase/draw.ts ;; esac
+case " $* " in *" --quick "*) ;; *) node --conditions=@frugal/source --import tsx examples/early-phase/studies/draw.ts ;; esac

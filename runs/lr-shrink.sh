@@ -3,4 +3,4 @@
 set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs
-node --conditions=@frugal/source --import tsx examples/early-phase/choose.ts "$@"
+node --conditions=@frugal/source --import tsx examples/early-phase/studies/choose.ts "$@"

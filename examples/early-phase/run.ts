@@ -97,13 +97,17 @@ export async function runEarlyPhase(options: EarlyPhaseOptions, io: Io): Promise
   ];
 }
 
-function explain({ evidence, rate, reasons, confidence, cost, grid: full }: Recommendation, io: Io): void {
+function explain({ evidence, rate, parts, cost, grid: full }: Recommendation, io: Io): void {
   const runs = evidence.miniatures ?? [];
   const points = runs.filter(({ diverged }) => !diverged).map((run) => ({ x: run.rate, y: run.loss }));
   io.print(terminalChart(points, { log: true, height: 9, marks: { recommended: rate } }));
-  for (const sentence of reasons) io.print(sentence);
-  io.print(
-    `So: ${rate.toPrecision(2)}, with warm-up and decay; confidence ${confidence}. It cost ` +
-      `${(full!.flops / cost.flops).toFixed(0)} times less than a grid of ${full!.runs}.`,
-  );
+  const { warmup, batchSize } = parts;
+  for (const [name, part] of [
+    [`The rate: ${rate.toPrecision(2)}`, parts.rate],
+    [`Warm-up: ${warmup.value} steps`, warmup],
+    [`Batches of ${batchSize.value}`, batchSize],
+  ] as const) {
+    io.print(`${name} (confidence ${part.confidence}). ${part.reasons.join(' ')}`);
+  }
+  io.print(`All that cost ${(full!.flops / cost.flops).toFixed(0)} times less than a grid of ${full!.runs}.`);
 }

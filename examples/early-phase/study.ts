@@ -45,7 +45,7 @@ console.log(`\n${minutes.toFixed(1)} minutes.`);
 if (!quick) {
   const folder = new URL('../../docs/results/', import.meta.url);
   mkdirSync(folder, { recursive: true });
-  // draw.ts makes the pictures of this.
+  // studies/draw.ts makes the pictures of this.
   const short6 = (_: string, value: unknown): unknown =>
     typeof value === 'number' ? Number(value.toPrecision(6)) : value;
   writeFileSync(new URL('lr-advice.json', folder), `${JSON.stringify(cases, short6)}\n`);

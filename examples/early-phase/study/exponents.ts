@@ -40,7 +40,11 @@ export async function askExponents<B extends Tree = Labelled>(
 }
 
 /** The share of validation images that the demo's net reads after a training at the rate of each exponent. */
-export async function validationOfDemo(mnist: Mnist, seed: number): Promise<{ exponent: number; accuracy: number }[]> {
+export async function validationOfDemo(
+  mnist: Mnist,
+  seed: number,
+  candidates: readonly number[],
+): Promise<{ exponent: number; accuracy: number }[]> {
   const recipe = recipeOf('mlp', false);
   const data = lesson(mnist, recipe, seed);
   const steps = recipe.epochs * data.train.batchesPerEpoch;
@@ -50,7 +54,7 @@ export async function validationOfDemo(mnist: Mnist, seed: number): Promise<{ ex
   const { rate, warmup } = await probe(problem as never, { optimizer: optimizers.adamw, steps, policy: plain });
   tf.dispose(params as tf.TensorContainer);
   const found = [];
-  for (const exponent of exponents.filter((_, i) => i % 2 === 0)) {
+  for (const exponent of candidates) {
     const peak = rate * lengthRatio(steps) ** exponent;
     const run = learn({ ...recipe, peak, warmup }, data, { seed });
     let accuracy = 0;

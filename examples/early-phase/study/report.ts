@@ -57,9 +57,7 @@ export function report(parts: Cases): {
     figures.quick_cheaper = medianOf(quick.map(({ cheaper }) => cheaper));
   }
   const sets = { short, long, lenet: parts.lenet, chosen: parts.chosen };
-  const rows = Object.entries(sets).flatMap(([set, cases]) =>
-    [...new Set(cases.flatMap(policiesOf))].map((policy) => summary(set, policy, scoresOf(cases, policy))),
-  );
+  const rows = Object.entries(sets).flatMap(([set, cases]) => policyRows(cases).map((row) => ({ set, ...row })));
   for (const { against, p } of tests) console.log(`thorough beats ${against}: p = ${p.toPrecision(2)} (Holm)`);
   console.log(`thorough is worse than the table on ordinary tasks: p = ${worseThanTable.toPrecision(2)}\n`);
   return { figures, rows, cases: parts };
@@ -83,9 +81,13 @@ export function caseRows(cases: readonly Case[]): Record<string, string | number
   });
 }
 
-function summary(set: string, policy: string, scores: readonly Score[]): Record<string, string | number> {
+/** A row for each policy: its gaps over cases. */
+export function policyRows(cases: readonly Case[]): Record<string, string | number>[] {
+  return [...new Set(cases.flatMap(policiesOf))].map((policy) => summary(policy, scoresOf(cases, policy)));
+}
+
+function summary(policy: string, scores: readonly Score[]): Record<string, string | number> {
   return {
-    set,
     policy,
     cases: scores.length,
     'median gap, sd': medianOf(scores.map(({ gapSd }) => gapSd)),

@@ -32,7 +32,10 @@ async function denseHessian(f: (vector: tf.Tensor1D) => tf.Tensor, at: tf.Tensor
   return Float64Array.from(values, (_, i) => (values[i]! + values[(i % n) * n + Math.floor(i / n)]!) / 2);
 }
 
-const activations = ['tanh', 'relu', 'gelu', 'silu', 'selu', 'sigmoid', 'softplus', 'elu', 'leakyRelu'] as const;
+const activations = [
+  ...['tanh', 'relu', 'relu6', 'leakyRelu', 'elu', 'selu', 'gelu', 'geluExact', 'silu'],
+  ...['sigmoid', 'softplus', 'softmax', 'linear'],
+] as const;
 const nets: Record<string, () => Module<never>> = {
   ...Object.fromEntries(
     activations.map((name) => [name, () => mlp([5, 6, 3], { activation: name as never }) as never]),

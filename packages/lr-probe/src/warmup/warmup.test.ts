@@ -1,11 +1,12 @@
 import { adam, sgd } from '@frugal/core-trainer';
 import { mlp } from '@frugal/nn';
-import { key, randomNormal, type Tree, treeDispose, valueAndGrad } from '@frugal/tensor';
+import { key, randomNormal, type Tree, treeDispose, treeLeaves, valueAndGrad } from '@frugal/tensor';
 import { describeEachBackend, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { blobs, bowl, release } from '../fixtures/problems.ts';
-import { cka, linearProbe, trackRepresentations } from '../trackers/representations.ts';
+import { miniature } from '../probes/miniature.ts';
+import { cka, initialisationSpread, linearProbe, trackRepresentations } from '../trackers/representations.ts';
 import { catapultWarmup } from './catapult.ts';
 import { curvatureAware } from './curvature-aware.ts';
 import { gradientInitialised } from './gradient-initialised.ts';
@@ -85,6 +86,28 @@ describeEachBackend('warm-up', () => {
 });
 
 describeEachBackend('representations', () => {
+  it('how much the start decides is the spread of what training makes of several', async () => {
+    await expectNoLeak(async () => {
+      const problem = blobs();
+      const net = mlp([6, 16, 3], { activation: 'tanh' });
+      const starts = [1, 2, 3, 4].map((seed) => net.init(key(seed)) as unknown as Tree);
+      const lossFrom = async (params: Tree): Promise<number> => {
+        const [run] = await miniature(
+          { ...problem, params },
+          { optimizer: sgd, rates: [0.3], steps: 12, examples: 64 },
+        );
+        return run!.loss;
+      };
+      const { mean, deviation, losses } = await initialisationSpread(starts, lossFrom);
+      expect(new Set(losses).size).toBe(4);
+      expect(mean).toBeCloseTo(losses.reduce((a, b) => a + b) / 4, 6);
+      expect(deviation).toBeCloseTo(Math.sqrt(losses.reduce((sum, one) => sum + (one - mean) ** 2, 0) / 3), 6);
+      expect(starts.every((start) => treeLeaves(start).every(({ isDisposed }) => isDisposed))).toBe(true);
+      await expect(initialisationSpread([net.init(key(5)) as never], async () => 1)).rejects.toThrow('starts');
+      release(problem);
+    });
+  });
+
   it('CKA is 1 for a rotation and a scaling, and low for noise', async () => {
     await expectNoLeak(async () => {
       const [a, noise] = [randomNormal(key(1), [200, 4]), randomNormal(key(2), [200, 4])];
