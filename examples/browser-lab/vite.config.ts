@@ -10,22 +10,24 @@ import type { InlineConfig, Plugin } from 'vite';
 const here = dirname(fileURLToPath(import.meta.url));
 const binaries = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
 
-/** Threads need an isolated page; scripts come from here only, and nothing is sent anywhere. */
-export const headers: Readonly<Record<string, string>> = {
+/** Scripts come from here only, and nothing is sent anywhere. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval' blob:",
+  "worker-src 'self' blob:",
+  // The style that Observable Plot puts into its pictures.
+  "style-src 'self' 'sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww='",
+  "img-src 'self' data: blob:",
+  "connect-src 'self' blob: data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+/** Threads need an isolated page. */
+const headers: Readonly<Record<string, string>> = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
-  'Content-Security-Policy': [
-    "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval' blob:",
-    "worker-src 'self' blob:",
-    // The style that Observable Plot puts into its pictures.
-    "style-src 'self' 'sha256-jSYQUrW7J0b3jPqhZP9C2Xh1PyJKHKXd4s0fpGGKrww='",
-    "img-src 'self' data: blob:",
-    "connect-src 'self' blob: data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
+  'Content-Security-Policy': `${policy}; frame-ancestors 'none'`,
 };
 
 /** Images that the page learns from and is tested on, and characters of the book: small enough for a phone. */
@@ -76,11 +78,28 @@ function assets(): Plugin {
         response.end(found);
       });
     },
-    async generateBundle() {
+    // For hosts that send no headers. While developing, the server sends them.
+    transformIndexHtml: {
+      order: 'post',
+      handler: (_, { server }) =>
+        server === undefined
+          ? [
+              {
+                tag: 'meta',
+                attrs: { 'http-equiv': 'Content-Security-Policy', content: policy },
+                injectTo: 'head-prepend',
+              },
+            ]
+          : [],
+    },
+    async generateBundle(_, bundle) {
       for (const [fileName, source] of Object.entries(await data())) this.emitFile({ type: 'asset', fileName, source });
       for (const name of wasmFiles) {
         this.emitFile({ type: 'asset', fileName: `wasm/${name}`, source: readFileSync(join(binaries, name)) });
       }
+      const scripts = Object.keys(bundle).filter((name) => name.startsWith('assets/'));
+      const all = ['./', 'index.html', 'examples.html', ...wasmFiles.map((name) => `wasm/${name}`), ...scripts];
+      this.emitFile({ type: 'asset', fileName: 'files.json', source: JSON.stringify(all) });
     },
   };
 }

@@ -1,6 +1,7 @@
 // The lab in a real Chromium: what a visitor does, and what may go wrong meanwhile.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { config } from '@frugal/example-browser-lab';
 import { chromium, hasChromium } from '@frugal/test-support';
@@ -8,6 +9,7 @@ import { type Browser, type Page, chromium as playwright } from 'playwright-core
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAllExamplesRun } from './examples-in-page.ts';
+import { staticHost } from './static-host.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PORT = 5197;
@@ -227,6 +229,36 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     await close();
   });
 
+  it('works on a plain web host: isolated from the second visit on, then without the host', async () => {
+    const host = await staticHost(join(config.root!, 'dist'));
+    const context = await browser.newContext({ locale: 'en-US' });
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+    await page.goto(host.url);
+    await inState(page, 'running');
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    // What a stranger's script would do.
+    await page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'document.body.dataset.injected = "yes"';
+      document.head.append(script);
+    });
+    expect(await page.locator('body').getAttribute('data-injected')).toBeNull();
+    expect(complaints.splice(0).join()).toMatch(/Content Security Policy/);
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null, undefined, { timeout: WAIT });
+    await page.reload();
+    await inState(page, 'running');
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    await host.close();
+    await page.goto('about:blank');
+    await page.goto(`${host.url}#task=ala`);
+    await inState(page, 'running');
+    await reaches(page, 50);
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
   it('runs every example of the repository', async () => {
     const context = await browser.newContext({ locale: 'en-US', reducedMotion: 'reduce' });
     await expectAllExamplesRun(context, `http://localhost:${PORT}/examples.html`);
@@ -252,6 +284,11 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     expect(await page.locator('#cut').textContent()).toMatch(/% with [\d,]+ weights, [\d.]+ % with [\d,]+/);
     await page.getByRole('button', { name: 'Probe the learning rate' }).click();
     await page.locator('#rate svg').first().waitFor({ timeout: WAIT });
+    const run = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save run' }).click();
+    const saved = JSON.parse(readFileSync(await (await run).path(), 'utf8'));
+    expect(saved.config).toMatchObject({ task: 'mnist', width: 32 });
+    expect(saved.flops).toBeGreaterThan(0);
     const download = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Save weights' }).click();
     const file = await (await download).path();

@@ -17,6 +17,7 @@ let last: Tick | undefined;
 let score: number | undefined;
 /** Bumped by every start, so that an old worker's last words are not heard. */
 let generation = 0;
+let kept = false;
 
 /** What was paused, by address: offered again after a reload. */
 const PAUSED = 'frugal-lab-paused';
@@ -115,6 +116,7 @@ function hear(report: Report): void {
       for (const panel of panels) panel.reset?.(report.metric);
       if (report.resumedAt > 0) say(`The run goes on at step ${report.resumedAt.toLocaleString('en')}.`);
       set('running');
+      keep();
       break;
     case 'tick':
       last = report.tick;
@@ -177,7 +179,10 @@ addEventListener('hashchange', () => {
   config = parse(location.hash);
   start(false);
 });
-if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+/** Offline, and isolated on hosts that send no headers; asked for when the first run plays, so as not to delay it. */
+function keep(): void {
+  if (kept || import.meta.env.MODE !== 'production' || !('serviceWorker' in navigator)) return;
+  kept = true;
   navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`).catch(() => undefined);
 }
 
