@@ -105,6 +105,15 @@ export function kernel(name: string, inputs: object, attrs: object = {}): tf.Ten
   return tf.engine().runKernel(name, inputs as never, attrs as never);
 }
 
+/** A program of inputs that each have a domain of their own. */
+export function drawn(
+  label: string,
+  inputs: readonly (readonly [readonly number[], Domain])[],
+  run: Program['run'],
+): Program {
+  return { label, inputs: inputs.map(([shape, domain]) => ({ shape, domain })), run };
+}
+
 export function define(
   name: string,
   kernels: readonly string[],

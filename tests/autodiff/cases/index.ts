@@ -1,6 +1,8 @@
 import type { Case } from '../program.ts';
 import { elementwiseCases } from './elementwise.ts';
-import { frugalCases } from './frugal.ts';
+import { layerCases } from './frugal/layers.ts';
+import { ownProductCases } from './frugal/products.ts';
+import { updateCases } from './frugal/updates.ts';
 import { indexingCases } from './indexing.ts';
 import { productCases } from './products.ts';
 import { shapeCases } from './shapes.ts';
@@ -15,5 +17,7 @@ export const cases: readonly Case[] = [
   ...elementwiseCases,
   ...windowCases,
   ...spectralCases,
-  ...frugalCases,
+  ...layerCases,
+  ...ownProductCases,
+  ...updateCases,
 ];
