@@ -10,7 +10,7 @@ import { MR } from './tiles';
  *
  * 0 flags (1 transpose A, 2 transpose B, 4 add to C), 1 M, 2 N, 3 K, 4 A, 5 lda, 6 B, 7 ldb, 8 C, 9 ldc, 10 bias or 0,
  * 11 activation, 12 its parameter, 13 alpha, 14 batches, 15 stride of A, 16 of B, 17 of C between batches (elements),
- * 18 table per batch or 0: offsets of A, B, C, bias (elements), M, K; with it columns are shared out whatever 19 says,
+ * 18 table per batch or 0: offsets of A, B, C, bias (elements), M, N, K; with it columns are shared out whatever 19 says,
  * 19 path (0 columns shared out, 1 rows shared out, 2 few rows, 3 few columns), 20 parts that a batch is cut into
  * (1: whole batches are shared out)
  */
@@ -23,11 +23,11 @@ export function opMatMul(g: usize, chunk: i32, chunks: i32, thread: i32): void {
 }
 
 /** Words per batch in the table. */
-const ROW: i32 = 6;
+const ROW: i32 = 7;
 
 function one(g: usize, z: i32, part: i32, parts: i32, thread: i32): void {
-  const flags = int(g, 0), n = int(g, 2);
-  let m = int(g, 1), k = int(g, 3), path = int(g, 19);
+  const flags = int(g, 0);
+  let m = int(g, 1), n = int(g, 2), k = int(g, 3), path = int(g, 19);
   const lda = ptr(g, 5), ldb = ptr(g, 7), ldc = ptr(g, 9), alpha = float(g, 13);
   let a = ptr(g, 4), b = ptr(g, 6), c = ptr(g, 8), bias = ptr(g, 10);
   const table = ptr(g, 18);
@@ -38,7 +38,8 @@ function one(g: usize, z: i32, part: i32, parts: i32, thread: i32): void {
     c += ptr(row, 2) << 2;
     if (bias) bias += ptr(row, 3) << 2;
     m = int(row, 4);
-    k = int(row, 5);
+    n = int(row, 5);
+    k = int(row, 6);
     if (m == 0) return;
     path = m <= (n < 64 ? 4 : 8) ? 2 : 0;
   } else {

@@ -38,12 +38,12 @@ export interface Product {
   readonly batches?: number;
   readonly strideA?: number;
   readonly strideB?: number;
-  /** A row of `GROUP_WORDS` per batch where strides do not say it; `m`, `k` are then the largest. */
+  /** A row of `GROUP_WORDS` per batch where strides do not say it; `m`, `n`, `k` then say how much work it is on average. */
   readonly groups?: ArrayLike<number>;
 }
 
-/** Words per batch in `groups`: offsets of A, B, C and the bias in elements, M and K. */
-export const GROUP_WORDS = 6;
+/** Words per batch in `groups`: offsets of A, B, C and the bias in elements, M, N and K. */
+export const GROUP_WORDS = 7;
 
 /** Of groups; what is left of many is shared out in stretches. */
 const MOST_CHUNKS = 256;
@@ -117,7 +117,7 @@ function broadcastGroups(
   const count = tf.util.sizeFromShape(batch as number[]);
   const groups = new Int32Array(GROUP_WORDS * count);
   for (let z = 0; z < count; z++) {
-    const row = [placeOf(z, batch, a) * m * k, placeOf(z, batch, b) * k * n, z * m * n, 0, m, k];
+    const row = [placeOf(z, batch, a) * m * k, placeOf(z, batch, b) * k * n, z * m * n, 0, m, n, k];
     groups.set(row, z * GROUP_WORDS);
   }
   return groups;

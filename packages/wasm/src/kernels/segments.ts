@@ -6,50 +6,61 @@ import { expectFloat, over, type Registration, refusal } from './over.ts';
 
 type Inputs = Record<string, tf.TensorInfo | undefined>;
 
-/** One product among several: offsets in elements, rows of op(A), depth. */
+/** One product among several: offsets in elements, rows of op(A), columns of op(B), depth. */
 interface Group {
   readonly a: number;
   readonly b: number;
   readonly c: number;
   readonly bias: number;
   readonly m: number;
+  readonly n: number;
   readonly k: number;
 }
 
-/** Elements from one row of op(A), and of C, to the next. */
+/** Elements from one row of op(A), one column of op(B), one row of C to the next. */
 interface Steps {
   readonly a: number;
+  readonly b: number;
   readonly c: number;
 }
 
-/** Pieces are whole tiles of either variant. */
-const TILE = 30;
+/** Pieces are whole tiles of either variant, or whole strips of packed columns. */
+const [TILE_ROWS, STRIP_COLUMNS] = [30, 64];
+
+/** A product in about `parts` pieces along the longer side of C, for the shorter one is packed anew for every piece. */
+function pieces(group: Group, parts: number, step: Steps): Group[] {
+  const { a, b, c, bias, m, n } = group;
+  const [extent, quantum] = n >= m ? [n, STRIP_COLUMNS] : [m, TILE_ROWS];
+  const size = Math.ceil(extent / parts / quantum) * quantum;
+  return Array.from({ length: Math.ceil(extent / size) }, (_, i) => {
+    const from = i * size;
+    const count = Math.min(size, extent - from);
+    if (n >= m) return { ...group, b: b + from * step.b, c: c + from, bias: bias + from, n: count };
+    return { ...group, a: a + from * step.a, c: c + from * step.c, m: count };
+  });
+}
 
 /**
- * Products in the order in which threads take them: the largest first and whole, the later ones in ever smaller pieces of
- * rows, so that all threads end at about the same time. A row's bits do not depend on it.
+ * Products in the order in which threads take them: the largest first and whole, the later ones in ever smaller pieces,
+ * so that all threads end at about the same time. An element's bits do not depend on it.
  */
 function tasks(groups: readonly Group[], step: Steps, threads: number): Group[] {
   const sorted = groups.filter(({ m, k }) => m * (k + 1) > 0).sort((x, y) => y.m * y.k - x.m * x.k);
   let left = sorted.reduce((sum, { m, k }) => sum + m * k, 0);
   if (threads === 1 || left === 0) return sorted;
-  const least = left / (8 * threads);
+  const least = left / (32 * threads);
   return sorted.flatMap((group) => {
-    const { a, c, m, k } = group;
+    const work = group.m * group.k;
     const most = Math.max(least, left / (2 * threads));
-    left -= m * k;
-    const rows = Math.ceil(m / Math.max(1, Math.ceil((m * k) / most)) / TILE) * TILE;
-    return Array.from({ length: Math.ceil(m / rows) }, (_, i) => {
-      const from = i * rows;
-      return { ...group, a: a + from * step.a, c: c + from * step.c, m: Math.min(rows, m - from) };
-    });
+    left -= work;
+    return work <= most ? [group] : pieces(group, Math.ceil(work / most), step);
   });
 }
 
 /** The table of assembly/matmul.ts. */
 function tableOf(groups: readonly Group[]): Int32Array {
   const table = new Int32Array(GROUP_WORDS * groups.length);
-  for (const [i, { a, b, c, bias, m, k }] of groups.entries()) table.set([a, b, c, bias, m, k], i * GROUP_WORDS);
+  for (const [i, { a, b, c, bias, m, n, k }] of groups.entries()) table.set([a, b, c, bias, m, n, k], i * GROUP_WORDS);
   return table;
 }
 
@@ -82,9 +93,9 @@ function segments(
   const out = runtime.output([rows, n]);
   const all = ends.map((end, s): Group => {
     const start = ends[s - 1] ?? 0;
-    return { a: start * k, b: s * k * n, c: start * n, bias: s * n, m: end - start, k };
+    return { a: start * k, b: s * k * n, c: start * n, bias: s * n, m: end - start, n, k };
   });
-  const groups = tasks(all, { a: k, c: n }, runtime.threads);
+  const groups = tasks(all, { a: k, b: transposeW ? k : 1, c: n }, runtime.threads);
   const [a, b, c] = [x, w, out].map((t) => runtime.address(t)) as [number, number, number];
   const product = { transposeA: false, transposeB: transposeW, n, k, a, b, c, activation: kind };
   multiply(runtime, {
@@ -107,9 +118,9 @@ function segmentWeightGrad(runtime: Runtime, inputs: Inputs, { ends }: SegmentMa
   const out = runtime.output([ends.length, k, n]);
   const all = ends.map((end, s): Group => {
     const start = ends[s - 1] ?? 0;
-    return { a: start * k, b: start * n, c: s * k * n, bias: 0, m: k, k: end - start };
+    return { a: start * k, b: start * n, c: s * k * n, bias: 0, m: k, n, k: end - start };
   });
-  const groups = tasks(all, { a: 1, c: n }, runtime.threads);
+  const groups = tasks(all, { a: 1, b: 1, c: n }, runtime.threads);
   const [a, b, c] = [x, dy, out].map((t) => runtime.address(t)) as [number, number, number];
   const product = { transposeA: true, transposeB: false, n, lda: k, ldb: n, a, b, c };
   const depth = rows / Math.max(1, groups.length);
