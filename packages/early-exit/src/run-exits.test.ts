@@ -92,6 +92,24 @@ describeEachBackend('runExits', () => {
     });
   });
 
+  it('fills batches up where shapes must be few: the same answers, at the cost that the meter counts', async () => {
+    await expectNoLeak(async () => {
+      const model = smallModel();
+      const params = model.init(key(1));
+      const x = examples(60);
+      const costs = exitCosts(model, params, x);
+      const policy = maxProbability([0.8, 0.7, 0.6]);
+      const plain = await runExits(model, params, x, { policy, costs });
+      const { result: run, flops } = await meter(() => runExits(model, params, x, { policy, costs, pad: true }));
+      expect([...run.exits]).toEqual([...plain.exits]);
+      await expectClose(run.output, plain.output, 1e-6);
+      const sum = (costs: readonly number[]): number => costs.reduce((a, b) => a + b, 0);
+      expect(sum(run.cost)).toBeGreaterThan(sum(plain.cost));
+      expect(Math.abs(sum(run.cost) - flops) / flops, 'sum of costs against the meter').toBeLessThan(0.01);
+      treeDispose([params, x, plain.output, run.output]);
+    });
+  });
+
   it('refuses a policy for another number of exits, and leaks nothing then', async () => {
     await expectNoLeak(async () => {
       const model = smallModel();

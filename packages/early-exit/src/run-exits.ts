@@ -1,4 +1,4 @@
-import { type DynamicRun, FrugalError, gatherRows, type Tree } from '@frugal/tensor';
+import { type DynamicRun, FrugalError, gatherRows, paddedSize, prefersStaticShapes, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { type ExitCosts, exitCosts } from './exit-costs.ts';
 import type { ExitModel, ExitParams } from './exit-model.ts';
@@ -17,6 +17,11 @@ export interface RunExitsOptions {
   readonly policy: ExitPolicy;
   /** From `exitCosts`; counted anew on this batch where it is missing. */
   readonly costs?: ExitCosts;
+  /**
+   * Whether those who stay are filled up to a power of two, so that there are few shapes; the cost of the filling is theirs.
+   * Default: where the backend compiles a program for every shape (webgl).
+   */
+  readonly pad?: boolean;
 }
 
 /** Refuses a policy for another number of exits. */
@@ -42,11 +47,11 @@ export async function runExits<P extends Tree>(
   model: ExitModel<P>,
   params: ExitParams<P>,
   x: tf.Tensor,
-  { policy, costs }: RunExitsOptions,
+  { policy, costs, pad = prefersStaticShapes() }: RunExitsOptions,
 ): Promise<ExitRun> {
   const last = model.exitCount - 1;
   checkThresholds(policy, last);
-  const { cumulative } = costs ?? exitCosts(model, params, x);
+  const { cumulative, segments, heads } = costs ?? exitCosts(model, params, x);
   const size = x.shape[0]!;
   const exits = new Int32Array(size).fill(last);
   let rows = new Int32Array(size);
@@ -54,6 +59,8 @@ export async function runExits<P extends Tree>(
   let answers: Float32Array | undefined;
   let classes = 0;
   let scorer: Scorer | undefined;
+  /** FLOPs of rows that only fill up, per example. */
+  const filling = new Float64Array(size);
   let h = x;
   let previous: tf.Tensor | undefined;
   const advance = (next: tf.Tensor): void => {
@@ -71,8 +78,10 @@ export async function runExits<P extends Tree>(
       const needed = exit < last - 1 && model.exits[exit + 1]!.head.alone !== true;
       const logits = exit === last ? h : model.answer(params, exit, h, previous);
       carry(logits === h ? undefined : logits);
-      const values = new Float32Array((await logits.data()) as Float32Array);
       classes = logits.shape.at(-1)!;
+      const values = ((await logits.data()) as Float32Array).slice(0, rows.length * classes);
+      const extra = ((h.shape[0]! - rows.length) / rows.length) * (segments[exit]! + heads[exit]!);
+      if (extra > 0) for (const row of rows) filling[row]! += extra;
       if (!needed) carry(undefined);
       answers ??= new Float32Array(size * classes);
       if (exit === last) {
@@ -85,8 +94,9 @@ export async function runExits<P extends Tree>(
       if (stay === undefined) continue;
       if (stay.length === 0) break;
       rows = stay.map((i) => rows[i]!);
-      advance(gatherRows(h, stay));
-      if (previous !== undefined) carry(gatherRows(previous, stay));
+      const taken = pad ? filled(stay, size) : stay;
+      advance(gatherRows(h, taken));
+      if (previous !== undefined) carry(gatherRows(previous, taken));
     }
   } finally {
     advance(x);
@@ -94,8 +104,15 @@ export async function runExits<P extends Tree>(
   }
   const output = tf.tensor2d(answers ?? new Float32Array(0), [size, classes]);
   const cost = new Array<number>(size);
-  for (let i = 0; i < size; i++) cost[i] = cumulative[exits[i]!]!;
+  for (let i = 0; i < size; i++) cost[i] = cumulative[exits[i]!]! + filling[i]!;
   return { output, exits, cost };
+}
+
+/** Rows and the first of them again, until there are a power of two of them, or as many as at the start. */
+function filled(rows: Int32Array, most: number): Int32Array {
+  const all = new Int32Array(Math.min(most, paddedSize(rows.length))).fill(rows[0]!);
+  all.set(rows);
+  return all;
 }
 
 /** Where an exit's answers come from and go to. */

@@ -116,6 +116,31 @@ describeEachBackend('moe', () => {
     tf.dispose([params, x, logits, y, reference] as tf.TensorContainer);
   });
 
+  it.each(['relu', 'swiglu'] as const)('pads every expert to one size where it is asked to: %s', async (kind) => {
+    for (const capacity of [undefined, { factor: 0.8 }]) {
+      const layer = moe(topKRouter(dim, experts, { k: 2 }), dim, hidden, {
+        kind,
+        pad: true,
+        ...(capacity && { evalCapacity: capacity }),
+      });
+      const params = someParams(layer);
+      const x = randomNormal(key(3), [14, dim]);
+      const { result: run, flops } = await meter(() => layer.run(params, x));
+      const { plan } = run;
+      const loads = plan.ends.map((end, e) => end - (plan.ends[e - 1] ?? 0));
+      expect(plan.rowsPerExpert).toBe(
+        capacity ? Math.ceil((0.8 * 28) / experts) : 2 ** Math.ceil(Math.log2(Math.max(...loads))),
+      );
+      expect(Math.min(...loads)).toBeLessThan(plan.rowsPerExpert!);
+      const total = run.cost.reduce((sum, cost) => sum + cost, 0);
+      expect(Math.abs(total - flops) / flops).toBeLessThan(0.01);
+      await expectClose(run.output, denseReference(layer, params, x, plan), 1e-5);
+      const ours = (p: { params: typeof params; x: tf.Tensor }) => weighed(layer.apply(p.params, p.x, at(plan)));
+      const dense = (p: { params: typeof params; x: tf.Tensor }) => weighed(denseReference(layer, p.params, p.x, plan));
+      await expectSame(valueAndGrad(ours)({ params, x }) as Tree, valueAndGrad(dense)({ params, x }) as Tree);
+    }
+  });
+
   it('runs by itself: the output of apply, a cost that the meter confirms', async () => {
     for (const kind of kinds) {
       const layer = moe(topKRouter(32, experts), 32, 48, { kind, shared: 2 });

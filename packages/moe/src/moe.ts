@@ -6,12 +6,14 @@ import {
   lessonOf,
   type Module,
   PlanNeeded,
+  prefersStaticShapes,
   type Tree,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from './check.ts';
 import { teachRouter } from './convert/teach-router.ts';
 import { type ExpertKind, type Experts, type ExpertsParams, stackedExperts } from './experts.ts';
+import { paddedExperts } from './padded-experts.ts';
 import { type Capacity, type DispatchPlan, planDispatch } from './plan.ts';
 import { findPlan } from './plans.ts';
 import type { Router, SelectOptions } from './router.ts';
@@ -37,6 +39,11 @@ export interface MoeOptions {
   capacity?: Capacity;
   /** The same at inference. Default none. */
   evalCapacity?: Capacity;
+  /**
+   * Whether every expert computes as many rows, so that shapes do not depend on the choice: the capacity, without one the
+   * next power of two of the largest load. Default: where the backend compiles a program for every shape (webgl).
+   */
+  pad?: boolean;
 }
 
 /** Options of `MoeLayer.route` and `MoeLayer.run`. */
@@ -105,7 +112,7 @@ export function moe<R extends Tree>(
 export function moeOf<R extends Tree>(
   router: Router<R>,
   experts: Experts,
-  options: Pick<MoeOptions, 'capacity' | 'evalCapacity'> & { always?: Experts } = {},
+  options: Pick<MoeOptions, 'capacity' | 'evalCapacity' | 'pad'> & { always?: Experts } = {},
 ): MoeLayer<R> {
   const { always } = options;
   const { dim, out } = experts;
@@ -121,7 +128,8 @@ export function moeOf<R extends Tree>(
   };
   const plan = (logits: Float32Array, tokens: number, train: boolean, select: SelectOptions): DispatchPlan => {
     const capacity = train ? options.capacity : options.evalCapacity;
-    return planDispatch(router.select(logits, tokens, select), { tokens, experts: router.experts, capacity });
+    const pad = options.pad ?? prefersStaticShapes();
+    return planDispatch(router.select(logits, tokens, select), { tokens, experts: router.experts, capacity, pad });
   };
   const compute = (
     params: MoeParams<R>,
@@ -129,19 +137,18 @@ export function moeOf<R extends Tree>(
     plan: DispatchPlan,
     gates: Float32Array | tf.Tensor | undefined,
   ): tf.Tensor => {
-    const sum = experts.apply(params.experts, x, plan, gates);
+    const sum =
+      plan.rowsPerExpert === undefined
+        ? experts.apply(params.experts, x, plan, gates)
+        : paddedExperts(experts, params.experts, x, plan, gates);
     const chosen = params.bias === undefined ? sum : tf.add(sum, params.bias);
     if (always === undefined) return chosen;
-    const all = {
-      tokens: plan.tokens,
-      rows: Int32Array.from({ length: plan.tokens }, (_, t) => t),
-      ends: [plan.tokens],
-    };
-    return tf.add(chosen, always.apply(params.shared!, x, all));
+    return tf.add(chosen, always.apply(params.shared!, x, { tokens: plan.tokens, ends: [plan.tokens] }));
   };
   const cost = (plan: DispatchPlan): number[] => {
-    // A shared expert is added to its token twice: into zeros, and to the chosen ones.
-    const fixed = router.flopsPerToken + (always === undefined ? 0 : always.flopsPerPair + 2 * out);
+    const idle = plan.rowsPerExpert === undefined ? 0 : plan.rowsPerExpert * plan.experts - plan.rows.length;
+    const padding = (idle * experts.flopsPerPair) / Math.max(1, plan.tokens);
+    const fixed = router.flopsPerToken + padding + (always === undefined ? 0 : always.flopsPerPair + out);
     const spent = new Array<number>(plan.tokens).fill(fixed);
     for (const token of plan.rows) spent[token]! += pair;
     return spent;

@@ -1,4 +1,4 @@
-import { FrugalError } from '@frugal/tensor';
+import { FrugalError, paddedSize } from '@frugal/tensor';
 import { checkNumber } from './check.ts';
 import type { Selection } from './router.ts';
 
@@ -16,6 +16,8 @@ export interface DispatchPlan {
   readonly ends: readonly number[];
   /** All pairs that the router chose, dropped ones included, ascending. */
   readonly chosen: Int32Array;
+  /** Where pairs are padded: the rows that every expert computes, its own first; nobody uses what comes of the others. */
+  readonly rowsPerExpert?: number;
 }
 
 /** A limit on the pairs of an expert. */
@@ -32,6 +34,8 @@ export interface PlanDispatchOptions {
   readonly experts: number;
   /** Default none: dropless. */
   readonly capacity?: Capacity | undefined;
+  /** Whether every expert computes as many rows: the capacity, without one the next power of two of the largest load. Default false. */
+  readonly pad?: boolean | undefined;
 }
 
 /**
@@ -41,13 +45,14 @@ export interface PlanDispatchOptions {
  * @throws {FrugalError} `BAD_SELECTION` if slots are out of range, not ascending, or not as many as gates.
  */
 export function planDispatch(selection: Selection, options: PlanDispatchOptions): DispatchPlan {
-  const { tokens, experts, capacity } = options;
+  const { tokens, experts, capacity, pad = false } = options;
   const { slots, gates } = selection;
   checkSelection(selection, tokens * experts);
   const stays = capacity === undefined ? undefined : kept(selection, experts, capacity);
   const ends = new Array<number>(experts).fill(0);
   for (let i = 0; i < slots.length; i++) if (stays === undefined || stays[i] === 1) ends[slots[i]! % experts]!++;
   const next = new Int32Array(experts);
+  const rowsPerExpert = capacity === undefined ? paddedSize(Math.max(...ends)) : limitOf(selection, experts, capacity);
   let total = 0;
   for (let e = 0; e < experts; e++) {
     next[e] = total;
@@ -68,7 +73,7 @@ export function planDispatch(selection: Selection, options: PlanDispatchOptions)
     plan.slots[at] = slot;
     plan.gates[at] = gates[i]!;
   }
-  return { tokens, experts, ...plan, ends, chosen: slots };
+  return { tokens, experts, ...plan, ends, chosen: slots, ...(pad && { rowsPerExpert }) };
 }
 
 function checkSelection({ slots, gates }: Selection, size: number): void {
@@ -89,10 +94,15 @@ function checkSelection({ slots, gates }: Selection, size: number): void {
   }
 }
 
+function limitOf({ slots }: Selection, experts: number, { factor }: Capacity): number {
+  checkNumber('capacity.factor', factor, { min: 0 });
+  return Math.ceil((factor * slots.length) / experts);
+}
+
 /** 1 for the pairs that fit into the capacity of their expert. */
-function kept({ slots, gates }: Selection, experts: number, capacity: Capacity): Uint8Array {
-  checkNumber('capacity.factor', capacity.factor, { min: 0 });
-  const limit = Math.ceil((capacity.factor * slots.length) / experts);
+function kept(selection: Selection, experts: number, capacity: Capacity): Uint8Array {
+  const { slots, gates } = selection;
+  const limit = limitOf(selection, experts, capacity);
   const order = Array.from(slots.keys());
   if (capacity.keep === 'largest') order.sort((a, b) => gates[b]! - gates[a]! || a - b);
   const count = new Int32Array(experts);

@@ -1,10 +1,19 @@
-import { gatherRows, gelu, geluGrad, scatterAddRows, segmentMatMul, segmentMatMulWeightGrad } from '@frugal/tensor';
+import {
+  gatherRows,
+  gelu,
+  geluGrad,
+  reluGrad,
+  scatterAddRows,
+  segmentMatMul,
+  segmentMatMulWeightGrad,
+} from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Which rows go through which expert: the part of a plan that the experts need. */
 export interface Dispatch {
   readonly tokens: number;
-  readonly rows: Int32Array;
+  /** The token of each pair; without them pair i is token i. */
+  readonly rows?: Int32Array;
   readonly ends: readonly number[];
 }
 
@@ -40,7 +49,7 @@ export function plainExperts(
   const fixed = gates instanceof tf.Tensor ? undefined : gates;
   if (column === undefined && !tf.engine().isTapeOn()) {
     return tf.tidy(() => {
-      const hidden = segmentMatMul({ x: gatherRows(x, rows), w: w1, bias: b1 }, { ends, activation });
+      const hidden = segmentMatMul({ x: taken(x, rows), w: w1, bias: b1 }, { ends, activation });
       return combine(segmentMatMul({ x: hidden, w: w2, bias: b2 }, { ends }), dispatch, fixed);
     });
   }
@@ -48,7 +57,7 @@ export function plainExperts(
   const operation = tf.customGrad((...all) => {
     const save = all.pop() as unknown as tf.GradSaveFunc;
     const [x, w1, b1, w2, b2, gate] = all as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor?];
-    const input = gatherRows(x, rows);
+    const input = taken(x, rows);
     // gelu' needs what the activation gets; relu' is seen in what it gives.
     const before = segmentMatMul(
       { x: input, w: w1, bias: b1 },
@@ -65,13 +74,16 @@ export function plainExperts(
         tf.Tensor?,
         tf.Tensor?,
       ];
-      const dValue = gatherRows(dy, rows);
+      const dValue = taken(dy, rows);
       const dOutput = gate === undefined ? scaled(dValue, fixed) : tf.mul(dValue, gate);
       const dHidden = segmentMatMul({ x: dOutput, w: w2 }, { ends, transposeW: true });
-      const dBefore = activation === 'relu' ? tf.mul(dHidden, tf.step(before)) : geluGrad({ x: before, dy: dHidden });
+      const dBefore =
+        activation === 'relu' ? reluGrad({ dy: dHidden, y: before }) : geluGrad({ x: before, dy: dHidden });
       const dInput = segmentMatMul({ x: dBefore, w: w1 }, { ends, transposeW: true });
       return [
-        scatterAddRows({ into: tf.fill([tokens, input.shape[1]!], 0), x: dInput }, { rows }),
+        rows === undefined
+          ? dInput
+          : scatterAddRows({ into: tf.fill([tokens, input.shape[1]!], 0), x: dInput }, { rows }),
         segmentMatMulWeightGrad({ x: input, dy: dBefore }, ends),
         rowSums(dBefore, ends),
         segmentMatMulWeightGrad({ x: open(before), dy: dOutput }, ends),
@@ -94,7 +106,7 @@ export function gatedExperts(
 ): tf.Tensor {
   const { rows, ends } = dispatch;
   return tf.tidy(() => {
-    const input = gatherRows(x, rows);
+    const input = taken(x, rows);
     const first = segmentMatMul({ x: input, w: w1 }, activation === 'silu' ? { ends } : { ends, activation });
     const opened = activation === 'silu' ? tf.mul(first, tf.sigmoid(first)) : first;
     const hidden = tf.mul(opened, segmentMatMul({ x: input, w: w3 }, { ends }));
@@ -102,16 +114,22 @@ export function gatedExperts(
   });
 }
 
-/** Adds the outputs of the pairs to their tokens. */
-function combine(output: tf.Tensor, { tokens, rows }: Dispatch, gates: Column): tf.Tensor {
+function taken(x: tf.Tensor, rows: Int32Array | undefined): tf.Tensor {
+  return rows === undefined ? x : gatherRows(x, rows);
+}
+
+/** Adds the outputs of the pairs, times their gates, to their tokens. */
+export function combine(output: tf.Tensor, { tokens, rows }: Dispatch, gates: Column): tf.Tensor {
+  if (rows === undefined) return scaled(output, gates);
   // Not tf.zeros, which copies an array of the host.
   const into = tf.fill([tokens, output.shape[1]!], 0);
   if (gates instanceof Float32Array) return scatterAddRows({ into, x: output }, { rows, scale: gates });
   return scatterAddRows({ into, x: gates === undefined ? output : tf.mul(output, gates) }, { rows });
 }
 
-function scaled(x: tf.Tensor, factors: Float32Array | undefined): tf.Tensor {
-  return factors === undefined ? x : tf.mul(x, tf.tensor2d(factors, [factors.length, 1]));
+function scaled(x: tf.Tensor, factors: Column): tf.Tensor {
+  if (factors === undefined) return x;
+  return tf.mul(x, factors instanceof tf.Tensor ? factors : tf.tensor2d(factors, [factors.length, 1]));
 }
 
 /** Sums of the rows of each expert [experts, columns]. */

@@ -36,6 +36,8 @@ export {
   describeBackends,
   ensureGradients,
   NoBackendError,
+  paddedSize,
+  prefersStaticShapes,
   useBackend,
   type WebGlOptions,
   webgl,

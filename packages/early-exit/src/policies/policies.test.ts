@@ -5,6 +5,7 @@ import {
   type ExitPolicy,
   entropyOf,
   fitGate,
+  fixedDepth,
   geometricEnsemble,
   learnedGate,
   lowEntropy,
@@ -26,6 +27,7 @@ const policies: Record<string, (thresholds: readonly number[]) => ExitPolicy> = 
   arithmeticEnsemble,
   geometricEnsemble,
   learnedGate: (thresholds) => learnedGate(gate, thresholds),
+  fixedDepth: (thresholds) => fixedDepth(1, 3).withThresholds(thresholds),
 };
 
 describe.each(Object.entries(policies))('%s keeps the contract', (_, make) => {

@@ -23,6 +23,12 @@ function runs(ends: readonly number[]): Run[] {
   return all.filter(([, , size]) => size > 0);
 }
 
+/** The rows of each segment where all have as many: then they are batches of one product. */
+function equalSize(ends: readonly number[]): number | undefined {
+  const size = ends[0]!;
+  return ends.every((end, s) => end === (s + 1) * size) ? size : undefined;
+}
+
 /** Row `s` of a stack of matrices. */
 function matrix(stack: tf.Tensor, s: number): tf.Tensor {
   const [, rows, columns] = stack.shape as [number, number, number];
@@ -82,6 +88,11 @@ function composed(
   transposeW: boolean,
 ): tf.Tensor {
   const [k, n] = [x.shape[1]!, w.shape[transposeW ? 1 : 2]!];
+  const size = equalSize(ends);
+  if (size !== undefined) {
+    const product = tf.matMul(tf.reshape(x, [ends.length, size, k]), w, false, transposeW);
+    return tf.reshape(bias === undefined ? product : tf.add(product, tf.expandDims(bias, 1)), [x.shape[0]!, n]);
+  }
   const parts = runs(ends).map(([s, from, size]) => {
     const product = tf.matMul(tf.slice(x, [from, 0], [size, k]), matrix(w, s), false, transposeW);
     return bias === undefined ? product : tf.add(product, tf.slice(bias, [s, 0], [1, n]));
@@ -107,6 +118,14 @@ export function segmentMatMulWeightGrad({ x, dy }: SegmentMatMulWeightGradInputs
   if (t === 0) return tf.zeros([ends.length, k, n]);
   if (hasKernel(name)) return runKernel(name, { x, dy }, { ends: [...ends] })[0]!;
   return tf.tidy(() => {
+    const size = equalSize(ends);
+    if (size !== undefined) {
+      const [a, b] = [x, dy].map((rows) => tf.reshape(rows, [ends.length, size, rows.shape[1]!])) as [
+        tf.Tensor,
+        tf.Tensor,
+      ];
+      return tf.matMul(a, b, true, false);
+    }
     const parts = ends.map(() => tf.zeros([1, k, n]));
     for (const [s, from, size] of runs(ends)) {
       const product = tf.matMul(tf.slice(x, [from, 0], [size, k]), tf.slice(dy, [from, 0], [size, n]), true, false);
