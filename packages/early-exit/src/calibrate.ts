@@ -137,6 +137,9 @@ function widen(table: ScoredTable, sorted: Sorted, start: readonly number[], lea
  * The cheapest thresholds found whose accuracy on the table is at least that of the whole model minus `slack`; with one exit the
  * cheapest there are, to a five-hundredth of the examples.
  *
+ * A threshold for each exit fits itself to the table: where a few examples decide (a slack of the order of 1 ÷ √size), the
+ * accuracy on fresh data is lower than promised, and `riskControl`, which moves all thresholds together, keeps it better.
+ *
  * @param slack In accuracy, ≥ 0, e.g. 0.0005. Default 0.
  */
 export function calibrateAccuracy(table: ScoredTable, slack = 0): Calibration {
