@@ -34,10 +34,10 @@ export function thresholdCalibration(table: ScoredTable, thresholds: readonly nu
 }
 
 /** Shares that maximise accuracy − price · cost, exit by exit until nothing changes. */
-function climb(table: ScoredTable, sorted: Sorted, price: number, start: readonly number[]): number[] {
+function climb(of: (shares: readonly number[]) => Outcome, price: number, start: readonly number[]): number[] {
   const shares = [...start];
   const value = (): number => {
-    const { accuracy, cost } = thresholdCalibration(table, toThresholds(sorted, shares));
+    const { accuracy, cost } = of(shares);
     return accuracy - price * cost;
   };
   let best = value();
@@ -61,10 +61,18 @@ function climb(table: ScoredTable, sorted: Sorted, price: number, start: readonl
 function path(table: ScoredTable, sorted: Sorted): number[][] {
   const { cumulative } = table.costs;
   const scale = 1 / cumulative.at(-1)!;
+  // Most prices ask for the same shares again.
+  const known = new Map<string, Outcome>();
+  const of = (shares: readonly number[]): Outcome => {
+    const name = shares.join();
+    const outcome = known.get(name) ?? thresholdCalibration(table, toThresholds(sorted, shares));
+    known.set(name, outcome);
+    return outcome;
+  };
   const all: number[][] = [table.scores.map(() => 1)];
   let shares = table.scores.map(() => 1);
   for (let price = 3; price > 1e-4; price /= 1.5) {
-    shares = climb(table, sorted, price * scale, shares);
+    shares = climb(of, price * scale, shares);
     all.push(shares);
   }
   all.push(table.scores.map(() => 0));

@@ -117,6 +117,7 @@ describeEachBackend('moe', () => {
   });
 
   it.each(['relu', 'swiglu'] as const)('pads every expert to one size where it is asked to: %s', async (kind) => {
+    const [dim, hidden] = [16, 24]; // of narrower ones the costs of gates and routers, which backends share out differently, are over 1 %
     for (const capacity of [undefined, { factor: 0.8 }]) {
       const layer = moe(topKRouter(dim, experts, { k: 2 }), dim, hidden, {
         kind,
