@@ -84,6 +84,20 @@ describeEachBackend('attention', () => {
     });
   }
 
+  it('says its sizes, those too that its options leave open', () => {
+    const sizes = { kind: 'attention', dim: 12, causal: false };
+    expect(attention(12, 2).spec).toEqual({ ...sizes, heads: 2, kvHeads: 2, headSize: 6 });
+    const { spec, ...layer } = attention(12, 4, { kvHeads: 2, headSize: 5 });
+    expect(spec).toEqual({ ...sizes, heads: 4, kvHeads: 2, headSize: 5 });
+    const params = layer.init(key(1));
+    // Queries of every head, keys and values of the shared ones.
+    expect([params.qkv.weight.shape, params.proj.weight.shape]).toEqual([
+      [12, (4 + 2 * 2) * 5],
+      [4 * 5, 12],
+    ]);
+    treeDispose(params);
+  });
+
   it('takes masks by key and by pair', async () => {
     await expectNoLeak(async () => {
       const layer = attention(8, 2, { weightInit: wide });

@@ -96,7 +96,7 @@ export function attention<L extends Tree = DenseParams>(
   };
 
   return {
-    spec: { kind: 'attention', dim, heads, causal },
+    spec: { kind: 'attention', dim, heads, kvHeads, headSize: size, causal },
     init: (key) => ({ qkv: qkv.init(foldIn(key, 0)), proj: proj.init(foldIn(key, 1)) }),
     apply(params: AttentionParams<L>, input: tf.Tensor | AttentionInput, ctx?: Context) {
       const all = input instanceof tf.Tensor ? { x: input } : input;

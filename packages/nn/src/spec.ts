@@ -72,7 +72,14 @@ export type Spec =
   | { readonly kind: 'groupNorm'; readonly features: number; readonly groups: number; readonly epsilon: number }
   | BatchNormSpec
   | { readonly kind: 'dropout'; readonly rate: number }
-  | { readonly kind: 'attention'; readonly dim: number; readonly heads: number; readonly causal: boolean }
+  | {
+      readonly kind: 'attention';
+      readonly dim: number;
+      readonly heads: number;
+      readonly kvHeads: number;
+      readonly headSize: number;
+      readonly causal: boolean;
+    }
   | {
       readonly kind: 'wrap';
       readonly before: readonly AnyModule[];
