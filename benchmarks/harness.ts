@@ -115,8 +115,11 @@ export function table(rows: readonly Record<string, string | number>[]): void {
   for (const row of rows) console.log(line(columns.map((name) => row[name])));
 }
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
+/** The repository's folder. */
+export const root: string = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What a git command prints. */
+export const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 
 /** What a result is the result of: the commit that was checked out when the program started, and what differed from it. */
 const source = quick
