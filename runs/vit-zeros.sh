@@ -1,5 +1,5 @@
 #!/bin/sh
-# Zeros after the ReLUs of a small vit while it learns MNIST, three seeds: a cosine, a constant rate, a penalty of activity. Some 8 minutes on 2 vCPUs.
+# Zeros after the ReLUs of a small vit while it learns MNIST, three seeds: a cosine, a constant rate, a penalty of activity. Some 10 minutes on 2 vCPUs.
 set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs

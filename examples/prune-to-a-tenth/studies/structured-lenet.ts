@@ -248,7 +248,7 @@ const outcomes = await run(
 const errors = new Map(Object.keys(outcomes[0]!).map((name) => [name, outcomes.map((one) => one[name]!)]));
 const speeds: Record<string, number>[] = [];
 for await (const { x, y } of images(mnist, 1, IMAGES).test.batches({ key: key(0), epoch: 0 })) {
-  for (const share of SHARES) speeds.push({ share, ...(await speedOf(share, x)) });
+  for (const share of SHARES) speeds.push(await speedOf(share, x));
   tf.dispose([x, y]);
   break;
 }
@@ -263,7 +263,6 @@ table(
   SHARES.map((share, i) => ({
     'units cut': `${100 * share} %`,
     ...speeds[i]!,
-    share: '',
     ...Object.fromEntries(ARMS.map((arm) => [arm, percent(`${arm} ${share}`)])),
   })),
 );
@@ -300,9 +299,9 @@ finish(
   {
     ...Object.fromEntries([...errors].map(([name, values]) => [`${short(name)}_error`, mean(values)])),
     ...Object.fromEntries(
-      speeds.flatMap(({ share, ...rest }) =>
-        Object.entries(rest).map(([name, value]) => [
-          `${short(name.replace(' ÷', '_factor'))}_at_${short(String(share))}`,
+      speeds.flatMap((one, i) =>
+        Object.entries(one).map(([name, value]) => [
+          `${short(name.replace(' ÷', '_factor'))}_at_${short(String(SHARES[i]))}`,
           value,
         ]),
       ),
