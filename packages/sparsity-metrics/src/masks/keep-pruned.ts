@@ -7,7 +7,7 @@ import {
   type UpdateTree,
 } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkMasks, type Masks, mapMasked } from './masks.ts';
+import { checkMasks, type Masks, mapMasked, masked } from './masks.ts';
 
 /** Masks, or what gives those that hold now: for masks that change while a net is trained. */
 export type MaskSource = Masks | (() => Masks);
@@ -29,9 +29,9 @@ export function keepPruned<S extends Tree>(
   const now = typeof masks === 'function' ? masks : () => masks;
 
   /** Runs `f` with dense gradients whose cut entries are zero. */
-  function withMasked<R>(grads: UpdateTree, f: (masked: Tree) => R): R {
+  function withMasked<R>(grads: UpdateTree, f: (left: Tree) => R): R {
     const dense = treeMaterialize(grads);
-    const masked = mapMasked(
+    const left = mapMasked(
       dense,
       now(),
       (leaf, mask) => tf.mul(leaf, mask),
@@ -39,21 +39,16 @@ export function keepPruned<S extends Tree>(
     );
     treeDispose(dense);
     try {
-      return f(masked);
+      return f(left);
     } finally {
-      treeDispose(masked);
+      treeDispose(left);
     }
   }
 
   /** The tree with cut entries set to zero; takes over the leaves that it is given. */
   function zeroed<P extends Tree>(tree: P): P {
     const masks = now();
-    const out = mapMasked(
-      tree,
-      masks,
-      (leaf, mask) => tf.mul(leaf, mask),
-      (leaf) => leaf,
-    );
+    const out = mapMasked(tree, masks, masked, (leaf) => leaf);
     for (const [path, leaf] of treeEntries(tree)) {
       if (masks[path] !== undefined && !(leaf instanceof tf.Variable)) leaf.dispose();
     }
@@ -61,8 +56,8 @@ export function keepPruned<S extends Tree>(
   }
 
   const step: GradientTransformation<S>['step'] = (grads, state, params, extra) =>
-    withMasked(grads, (masked) => {
-      const [moved, next] = inner.step!(masked, state, params, extra);
+    withMasked(grads, (left) => {
+      const [moved, next] = inner.step!(left, state, params, extra);
       return [zeroed(moved), next];
     });
 
@@ -72,8 +67,8 @@ export function keepPruned<S extends Tree>(
       return inner.init(params);
     },
     update: (grads, state, params, extra) =>
-      withMasked(grads, (masked) => {
-        const [raw, next] = inner.update(masked, state, params, extra);
+      withMasked(grads, (left) => {
+        const [raw, next] = inner.update(left, state, params, extra);
         const updates = treeMaterialize(raw);
         treeDispose(raw);
         const parameters = new Map(treeEntries(params));

@@ -48,6 +48,11 @@ export function mapMasked<T extends Tree>(
   return treeUnflatten(tree, leaves);
 }
 
+/** What is cut is 0 and never −0, which a product alone makes of negative weights: trees that are cut alike are then equal to the bit, in files too. */
+export function masked(leaf: tf.Tensor, mask: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => tf.add(tf.mul(leaf, mask), 0));
+}
+
 /**
  * The parameters with what is cut set to zero; new tensors.
  *
@@ -55,12 +60,7 @@ export function mapMasked<T extends Tree>(
  */
 export function applyMasks<P extends Tree>(params: P, masks: Masks): P {
   checkMasks(masks, params);
-  return mapMasked(
-    params,
-    masks,
-    (leaf, mask) => tf.mul(leaf, mask),
-    (leaf) => leaf.clone(),
-  );
+  return mapMasked(params, masks, masked, (leaf) => leaf.clone());
 }
 
 /** How many weights of one parameter are left. "Sparsity" is the share of zeros. */

@@ -30,7 +30,8 @@ describeEachBackend('pruning', () => {
       expect(await valuesOf(layered, 'a.weight')).toEqual([0, 1, 1, 1]);
       expect(await valuesOf(layered, 'b.weight')).toEqual([0, 0, 0, 1]);
       const pruned = applyMasks(params, layered);
-      expect(Array.from(await pruned.a.weight.data(), Math.abs)).toEqual([0, 2, 3, 4]);
+      expect(Array.from(await pruned.a.weight.data())).toEqual([0, -2, 3, -4]);
+      expect(Array.from(await pruned.b.weight.data())).toEqual([0, 0, 0, 30]); // no −0
       expect(Array.from(await pruned.a.bias.data())).toEqual(Array.from(await params.a.bias.data()));
       expect(await weightSparsity(pruned)).toMatchObject({ size: 8, zeros: 4, sparsity: 0.5 });
       treeDispose([params, everywhere, layered, pruned]);
@@ -111,7 +112,8 @@ describeEachBackend('pruning', () => {
           }
           const [before, after, mask] = await Promise.all([start.w, params.w, masks.w!].map((t) => t.data()));
           for (let i = 0; i < mask!.length; i++) {
-            if (mask![i] === 0) expect(Math.abs(after![i]!)).toBe(0);
+            if (mask![i] === 0)
+              expect(after![i]).toBe(0); // not −0
             else expect(after![i]).not.toBe(before![i]);
           }
           treeDispose([start, params, state, masks]);

@@ -1,9 +1,23 @@
-import { encodeSafetensors, key, randomNormal, type Tree, treeDispose, treeEntries, treeMap } from '@frugal/tensor';
+import { sgd } from '@frugal/core-trainer';
+import {
+  encodeSafetensors,
+  key,
+  randomNormal,
+  type Tree,
+  treeClone,
+  treeDispose,
+  treeEntries,
+  treeMap,
+} from '@frugal/tensor';
 import { describeEachBackend, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
+import { keepPruned } from '../masks/keep-pruned.ts';
+import { applyMasks } from '../masks/masks.ts';
+import { magnitudeMasks } from '../masks/prune.ts';
 import { decodeSparse } from './decode-sparse.ts';
 import { decodeDelta, encodeDelta } from './delta.ts';
+import { encodeSparse } from './encode-sparse.ts';
 
 const valuesOf = async (tree: Tree): Promise<number[][]> =>
   Promise.all(treeEntries(tree).map(async ([, leaf]) => Array.from((await leaf.data()) as Float32Array)));
@@ -51,6 +65,24 @@ describeEachBackend('delta files', () => {
       const largest = tf.tidy(() => tf.max(tf.abs(tf.sub(weight, base.body.weight))));
       expect((await error.data())[0]!).toBeLessThan((0.51 * (await largest.data())[0]!) / 127);
       treeDispose([base, noise, weight, tree, error, largest]);
+    });
+  });
+
+  it('know a pruned base that came back from its own file, and hold nothing of what is cut', async () => {
+    await expectNoLeak(async () => {
+      const dense = { weight: randomNormal(key(1), [60, 50]) };
+      const masks = await magnitudeMasks(dense, 0.9);
+      const base = applyMasks(dense, masks);
+      const optimizer = keepPruned(sgd(0.1), masks);
+      const start = treeClone(base);
+      const grads = { weight: randomNormal(key(2), [60, 50]) };
+      const [tuned, state] = optimizer.step!(grads, optimizer.init(start), start, { step: 0 });
+      const { bytes, tensors } = await encodeDelta(base, tuned);
+      expect(tensors[0]!.sparsity).toBeGreaterThanOrEqual(0.9);
+      const restored = (await decodeSparse((await encodeSparse(base)).bytes)).tree as typeof base;
+      const { tree } = await decodeDelta(restored, bytes);
+      expect(await valuesOf(tree)).toEqual(await valuesOf(tuned));
+      treeDispose([dense, masks, base, grads, tuned, state, restored, tree]);
     });
   });
 
