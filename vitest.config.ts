@@ -36,7 +36,13 @@ export default defineConfig({
       suite('core', ['packages/*/src/**/*.test.ts', '!packages/webgpu/**'], 30_000),
       suite(
         'cross',
-        ['tests/*/**/*.test.ts', '!tests/tarballs/**', '!tests/examples/**', '!tests/{webgpu,browser,lab}/**'],
+        [
+          'tests/*/**/*.test.ts',
+          '!tests/tarballs/**',
+          '!tests/examples/**',
+          '!tests/{webgpu,browser,lab}/**',
+          '!tests/node-versions/tensorflow.test.ts',
+        ],
         180_000,
       ),
       on('webgpu', [
@@ -56,6 +62,7 @@ export default defineConfig({
         'packages/nn/src/{dense,conv,pool,norm,embedding}.test.ts',
         'packages/nn/src/models/models.test.ts',
         'packages/core-trainer/src/estimators/*.test.ts',
+        'tests/node-versions/tensorflow.test.ts',
       ]),
       suite('tarballs', ['tests/tarballs/**/*.test.ts'], 120_000),
       suite('examples', ['tests/examples/**/*.test.ts'], 120_000),

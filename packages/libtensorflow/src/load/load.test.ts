@@ -33,10 +33,12 @@ describe.skipIf(!present)(`with TensorFlow${present ? '' : ` [${why}]`}`, () => 
       'load.mjs',
       `import { load } from ${JSON.stringify(join(dist, 'index.js'))};
        import { createRequire } from 'node:module';
+       import util from 'node:util';
+       const before = util.isNullOrUndefined;
        const tf = load(); ${COMPUTE}
-       console.log(typeof tf.node.tensorBoard, tf === createRequire(import.meta.url)('@tensorflow/tfjs-node'), load() === tf);`,
+       console.log(typeof tf.node.tensorBoard, tf === createRequire(import.meta.url)('@tensorflow/tfjs-node'), load() === tf, util.isNullOrUndefined === before);`,
     );
-    expect(stdout, stderr).toBe('tensorflow 3 3\nfunction true true\n');
+    expect(stdout, stderr).toBe('tensorflow 3 3\nfunction true true true\n');
   });
 
   it.each([

@@ -1,12 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { fake, wheelFile, write } from '../testing/fakes.ts';
 import { main } from './cli.ts';
-import { diagnoseGpu } from './gpu.ts';
-import { thisSystem } from './system.ts';
 
 let [out, err] = ['', ''];
 beforeEach(() => {
@@ -79,13 +76,4 @@ it('leaves nothing behind when it is interrupted', async () => {
   const { status } = spawnSync(process.execPath, args, { cwd: options.from, encoding: 'utf8' });
   expect(status).toBe(130);
   expect(left()).toEqual([]);
-});
-
-it('a GPU build without a GPU is told which libraries it lacks, and what brings them', async () => {
-  const driver = existsSync('/dev/nvidiactl');
-  const { missing, reason, fix } = await diagnoseGpu(thisSystem(), { folder: '/nowhere', tensorflow: '2.21.0' });
-  if (driver) return;
-  expect(missing).toContainEqual({ library: 'libcuda.so.1', from: 'the NVIDIA driver' });
-  expect(reason).toMatch(/Missing: .*libcuda.so.1 \(the NVIDIA driver\)/);
-  expect(fix).toMatch(/Install the NVIDIA driver, in a container start it with '--gpus all'/);
 });

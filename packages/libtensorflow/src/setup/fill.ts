@@ -3,7 +3,7 @@ import { link, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { BINDING, folderSize, MANIFEST } from '../cache/installation.ts';
 import { extractWheel, linkPython } from './extract.ts';
-import { CUDA_FOLDER, CUDA_PACKAGES, missingCuda } from './gpu.ts';
+import { CUDA_FOLDER, cudaPackages, missingCuda } from './gpu.ts';
 import type { Progress } from './install.ts';
 import type { Target } from './platform.ts';
 import { downloadWheel, findPip, installPackages, type PythonTensorflow } from './python.ts';
@@ -31,7 +31,8 @@ export async function fill(
   if (python !== undefined) {
     progress.step(`Checking the libraries of Python's ${python.distribution} ${python.version} against its RECORD`);
     await linkPython(python, folder, bytes);
-    if (target.gpu && !(await linkCuda(system, python, folder))) await fetchCuda(system, folder, progress);
+    if (target.gpu && !(await linkCuda(system, python, folder)))
+      await fetchCuda(system, target.version, folder, progress);
     return `Python's ${python.distribution} in ${python.site}`;
   }
   const downloads = join(folder, 'download');
@@ -44,24 +45,24 @@ export async function fill(
   progress.step('Extracting libraries and headers, checked against RECORD');
   await extractWheel(file, folder, bytes);
   await rm(downloads, { recursive: true, force: true });
-  if (target.gpu) await fetchCuda(system, folder, progress);
+  if (target.gpu) await fetchCuda(system, target.version, folder, progress);
   return wheel ?? `${target.package} ${target.version} from pip's index`;
 }
 
 /** Links the CUDA libraries that Python has; false, and no link, where TensorFlow would lack one. */
-async function linkCuda(system: System, { site }: PythonTensorflow, folder: string): Promise<boolean> {
+async function linkCuda(system: System, { site, version }: PythonTensorflow, folder: string): Promise<boolean> {
   const [from, to] = [join(site, CUDA_FOLDER), join(folder, CUDA_FOLDER)];
   if (existsSync(from)) await symlink(from, to);
-  if ((await missingCuda(system, folder)).length === 0) return true;
+  if ((await missingCuda(system, { folder, tensorflow: version })).length === 0) return true;
   // Else pip would write through the link into Python's own folder.
   await rm(to, { force: true });
   return false;
 }
 
 /** Installs the CUDA libraries where TensorFlow's own look for them. */
-export async function fetchCuda(system: System, folder: string, progress: Progress): Promise<void> {
+export async function fetchCuda(system: System, version: string, folder: string, progress: Progress): Promise<void> {
   progress.step('Installing the CUDA libraries with pip');
-  await watching(folder, progress, installPackages(system, await findPip(system), CUDA_PACKAGES, folder));
+  await watching(folder, progress, installPackages(system, await findPip(system), cudaPackages(version), folder));
 }
 
 /** Shows how a folder grows while something else fills it. */

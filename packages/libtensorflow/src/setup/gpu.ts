@@ -1,29 +1,35 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Installation } from '../cache/installation.ts';
+import { compareVersions } from './platform.ts';
 import type { System } from './system.ts';
 
 /** Where Python's packages put the CUDA libraries, below an installation or `site-packages`. */
 export const CUDA_FOLDER = 'nvidia';
 
+/** TensorFlow went over to cuDNN 9 in 2.18; the rest of CUDA 12 keeps its names. */
+const hasCudnn9 = (tensorflow: string): boolean => compareVersions(tensorflow, '2.18.0') >= 0;
+
 /**
- * Python's packages with the CUDA libraries that TensorFlow 2.15 to 2.21 load, as `tensorflow[and-cuda]` asks for them.
- * TensorFlow's libraries look for them in `../nvidia/…` themselves (RUNPATH), so no LD_LIBRARY_PATH is needed.
+ * Python's packages with the CUDA libraries that a TensorFlow from 2.15 to 2.21 loads, as `tensorflow[and-cuda]` asks for
+ * them. Its libraries look for them in `../nvidia/…` themselves (RUNPATH), so no LD_LIBRARY_PATH is needed.
  */
-export const CUDA_PACKAGES: readonly string[] = [
-  'nvidia-cublas-cu12>=12.5,<13',
-  'nvidia-cuda-cupti-cu12>=12.5,<13',
-  'nvidia-cuda-nvcc-cu12>=12.5,<13',
-  'nvidia-cuda-nvrtc-cu12>=12.5,<13',
-  'nvidia-cuda-runtime-cu12>=12.5,<13',
-  'nvidia-cudnn-cu12>=9.3.0.75,<10',
-  'nvidia-cufft-cu12>=11.2.3.61,<12',
-  'nvidia-curand-cu12>=10.3.6.82,<11',
-  'nvidia-cusolver-cu12>=11.6.3.83,<12',
-  'nvidia-cusparse-cu12>=12.5,<13',
-  'nvidia-nccl-cu12>=2.21.5,<3',
-  'nvidia-nvjitlink-cu12>=12.5,<13',
-];
+export function cudaPackages(tensorflow: string): string[] {
+  return [
+    'nvidia-cublas-cu12>=12.5,<13',
+    'nvidia-cuda-cupti-cu12>=12.5,<13',
+    'nvidia-cuda-nvcc-cu12>=12.5,<13',
+    'nvidia-cuda-nvrtc-cu12>=12.5,<13',
+    'nvidia-cuda-runtime-cu12>=12.5,<13',
+    hasCudnn9(tensorflow) ? 'nvidia-cudnn-cu12>=9.3.0.75,<10' : 'nvidia-cudnn-cu12>=8.9.4.25,<9',
+    'nvidia-cufft-cu12>=11.2.3.61,<12',
+    'nvidia-curand-cu12>=10.3.6.82,<11',
+    'nvidia-cusolver-cu12>=11.6.3.83,<12',
+    'nvidia-cusparse-cu12>=12.5,<13',
+    'nvidia-nccl-cu12>=2.21.5,<3',
+    'nvidia-nvjitlink-cu12>=12.5,<13',
+  ];
+}
 
 const DRIVER = 'libcuda.so.1';
 
@@ -31,7 +37,7 @@ const DRIVER = 'libcuda.so.1';
  * Libraries without which TensorFlow passes a GPU over, and what brings each. What it opens later and for several cards
  * (NCCL, NVSHMEM), for profiles (CUPTI) and for TensorRT is not among them.
  */
-const NEEDED: Readonly<Record<string, string>> = {
+const needed = (tensorflow: string): Readonly<Record<string, string>> => ({
   [DRIVER]: 'the NVIDIA driver',
   'libcudart.so.12': 'nvidia-cuda-runtime-cu12',
   'libcublas.so.12': 'nvidia-cublas-cu12',
@@ -39,8 +45,8 @@ const NEEDED: Readonly<Record<string, string>> = {
   'libcufft.so.11': 'nvidia-cufft-cu12',
   'libcusolver.so.11': 'nvidia-cusolver-cu12',
   'libcusparse.so.12': 'nvidia-cusparse-cu12',
-  'libcudnn.so.9': 'nvidia-cudnn-cu12',
-};
+  [`libcudnn.so.${hasCudnn9(tensorflow) ? 9 : 8}`]: 'nvidia-cudnn-cu12',
+});
 
 /** A library that cannot be opened, and what brings it. */
 interface Missing {
@@ -76,27 +82,31 @@ const failed = JSON.parse(process.argv[1]).filter((file) => {
 process.stdout.write(JSON.stringify(failed));
 `;
 
+/** Where a TensorFlow stands, or will, and which one it is. */
+type Place = Pick<Installation, 'folder' | 'tensorflow'>;
+
 /** Tries each library in a process of its own, as some do not survive being opened. */
-async function missingLibraries(system: System, folder: string): Promise<Missing[]> {
-  const paths = new Map(Object.keys(NEEDED).map((library) => [locate(folder, library), library]));
-  const all = await system.run(process.execPath, ['-e', ASK, JSON.stringify([...paths.keys()])]);
-  const failed =
-    all.code === 0 ? (JSON.parse(all.stdout || '[]') as string[]) : await failedOneByOne(system, [...paths.keys()]);
-  return failed.map((path) => ({ library: paths.get(path)!, from: NEEDED[paths.get(path)!]! }));
+async function missingLibraries(system: System, { folder, tensorflow }: Place): Promise<Missing[]> {
+  const sources = needed(tensorflow);
+  const libraries = new Map(Object.keys(sources).map((library) => [locate(folder, library), library]));
+  const paths = [...libraries.keys()];
+  const all = await system.run(process.execPath, ['-e', ASK, JSON.stringify(paths)]);
+  const failed = all.code === 0 ? (JSON.parse(all.stdout || '[]') as string[]) : await failedOneByOne(system, paths);
+  return failed.map((path) => {
+    const library = libraries.get(path)!;
+    return { library, from: sources[library]! };
+  });
 }
 
 /** The CUDA libraries that an installation lacks; the driver, which no package brings, is not among them. */
-export async function missingCuda(system: System, folder: string): Promise<Missing[]> {
-  return (await missingLibraries(system, folder)).filter(({ library }) => library !== DRIVER);
+export async function missingCuda(system: System, place: Place): Promise<Missing[]> {
+  return (await missingLibraries(system, place)).filter(({ library }) => library !== DRIVER);
 }
 
 /** Says why a GPU build computes on the CPU, and what to do about it. */
-export async function diagnoseGpu(
-  system: System,
-  { folder, tensorflow }: Pick<Installation, 'folder' | 'tensorflow'>,
-): Promise<GpuDiagnosis> {
-  const missing = await missingLibraries(system, folder);
-  return { missing, ...explain(missing, tensorflow) };
+export async function diagnoseGpu(system: System, place: Place): Promise<GpuDiagnosis> {
+  const missing = await missingLibraries(system, place);
+  return { missing, ...explain(missing, place.tensorflow) };
 }
 
 async function failedOneByOne(system: System, paths: readonly string[]): Promise<string[]> {

@@ -158,7 +158,7 @@ async function setUp(
   try {
     const existing = readInstallation(root, name);
     const whole = existing !== undefined && existing.damage === undefined ? existing : undefined;
-    const cuda = target.gpu && (whole === undefined || (await missingCuda(system, whole.folder)).length > 0);
+    const cuda = target.gpu && (whole === undefined || (await missingCuda(system, whole)).length > 0);
     if (whole !== undefined && whole.native === nativeSum() && !cuda) {
       progress.step(`TensorFlow ${name} is there already: ${whole.folder}`);
       const proof = await proveApart(system, options.program, whole.folder, tfjsNode.folder);
@@ -172,7 +172,7 @@ async function setUp(
     await mkdir(folder, { recursive: true });
     if (whole !== undefined) {
       await linkFiles(whole.folder, folder, !cuda);
-      if (cuda) await fetchCuda(system, folder, progress);
+      if (cuda) await fetchCuda(system, target.version, folder, progress);
     }
     const source = whole?.source ?? (await fill(system, target, { python, wheel: options.wheel }, folder, progress));
     progress.step(`Compiling the binding of ${tfjsNode.package} ${tfjsNode.version} with ${compiler}`);
