@@ -47,7 +47,7 @@ export default defineConfig({
       ),
       on('webgpu', [
         'packages/webgpu/src/**/*.test.ts',
-        'packages/tensor/src/kernels/{gelu,layer-norm,rows,softmax-cross-entropy,steps}.test.ts',
+        'packages/tensor/src/kernels/{gelu,layer-norm,matmul,rows,softmax-cross-entropy,steps}.test.ts',
         'packages/tensor/src/random/samplers.test.ts',
         'tests/webgpu/**/*.test.ts',
         'tests/conformance/**/*.test.ts',

@@ -62,13 +62,13 @@ export function webgpu(options: WebGpuOptions = {}): BackendProvider {
     async start(): Promise<Started> {
       const running = runningBackend();
       if (running !== undefined && running === backend) {
-        await use(running);
+        await use(running, last!.details['software'] === true);
         return last!;
       }
       const found = await find();
       if (found.gpu === undefined) throw new WebGpuUnavailableError(`${found.reason} ${found.fix}`);
       const { adapter, software } = found;
-      backend = running === undefined ? await startBackend(found.gpu, adapter) : await use(running);
+      backend = running === undefined ? await startBackend(found.gpu, adapter, software) : await use(running, software);
       const reason = `WebGPU runs here on ${describeAdapter(adapter)}${software ? ', emulated on the CPU' : ''} (float32).`;
       last = { name: 'webgpu', reason, details: details(adapter, software) };
       return last;

@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { dispatch, type Internals } from './dispatch.ts';
+import { dispatch } from './dispatch.ts';
 import { elementwise } from './elementwise.ts';
+import { isEmulated } from './emulated.ts';
+import { filled } from './filled.ts';
 import { over, type Registration } from './over.ts';
 import { scans } from './scan.ts';
+import { sumRows } from './sum-rows.ts';
 import { integerTranspose, isStockTransposable, transpose } from './transpose.ts';
 
 /** Taylor's series where e^x − 1 would cancel. */
@@ -95,6 +98,9 @@ const nearestGradient = over('ResizeNearestNeighborGrad', (stock) => (call) => {
   return result;
 });
 
+const isSumOfRows = (device: GPUDevice, x: tf.TensorInfo, axes: readonly number[]): boolean =>
+  isEmulated(device) && x.dtype === 'float32' && axes.length < x.shape.length && Math.max(...axes) === axes.length - 1;
+
 /**
  * A reduction over nothing gives `nothing` (the stock kernels ask the device for a buffer of no size), and one of integers
  * over other axes than the last ones works, too (the stock kernels transpose them by a program that does not compile).
@@ -107,6 +113,8 @@ function reduction(name: string, nothing: number): Registration {
     const kept = x.shape.flatMap((_, i) => (axes.includes(i) ? [] : [i]));
     const shape = x.shape.flatMap((size, i) => (axes.includes(i) ? (keepDims === true ? [1] : []) : [size]));
     if (tf.util.sizeFromShape(x.shape) === 0) return filled(call.backend, shape, nothing);
+    if (name === 'Sum' && isSumOfRows(call.backend.device, x, axes))
+      return sumRows(call.backend, x, axes.length, shape);
     const inner = tf.backend_util.getInnerMostAxes(axes.length, x.shape.length);
     if (isStockTransposable(x) || tf.util.arraysEqual(axes.toSorted(), inner)) return stock(call);
     const turned = transpose(call.backend, x, [...kept, ...axes]);
@@ -115,24 +123,6 @@ function reduction(name: string, nothing: number): Registration {
     return { ...result, shape };
   });
 }
-
-/** A tensor of one value, which stays on the host until it is used. */
-function filled(b: Internals, shape: readonly number[], value: number): tf.TensorInfo {
-  const info = b.makeTensorInfo(shape, 'float32');
-  b.tensorMap.get(info.dataId).values = new Float32Array(tf.util.sizeFromShape([...shape])).fill(value);
-  return info;
-}
-
-/** A product over an empty axis is zero. */
-const emptyProduct = over('BatchMatMul', (stock) => (call) => {
-  const { a, b } = call.inputs as Record<'a' | 'b', tf.TensorInfo>;
-  const { transposeA, transposeB } = call.attrs;
-  const inner = a.shape.at(transposeA === true ? -2 : -1);
-  if (inner !== 0) return stock(call);
-  const batch = tf.backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const [rows, columns] = [a.shape.at(transposeA === true ? -1 : -2)!, b.shape.at(transposeB === true ? -2 : -1)!];
-  return filled(call.backend, [...batch, rows, columns], 0);
-});
 
 /** tfjs's kernels that are wrong on WebGPU and that models use. */
 export const repairs: readonly Registration[] = [
@@ -146,7 +136,6 @@ export const repairs: readonly Registration[] = [
   reduction('Mean', Number.NaN),
   reduction('Max', Number.NEGATIVE_INFINITY),
   reduction('Min', Number.POSITIVE_INFINITY),
-  emptyProduct,
   integerTranspose,
   castToFloat,
   ...scans,

@@ -2,6 +2,7 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { publish } from '#gpu';
 import { WebGpuUnavailableError } from '../errors.ts';
+import { markEmulated } from '../kernels/emulated.ts';
 import { registerKernels } from '../kernels/index.ts';
 import { guard, isLost } from './guard.ts';
 
@@ -32,20 +33,21 @@ export function runningBackend(): WebGPUBackend | undefined {
 }
 
 /** Registers a backend on a device of this adapter in place of any other, guards it and makes it the current one. */
-export async function startBackend(gpu: GPU, adapter: GPUAdapter): Promise<WebGPUBackend> {
+export async function startBackend(gpu: GPU, adapter: GPUAdapter, emulated: boolean): Promise<WebGPUBackend> {
   publish(gpu);
   const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
   const device = await requestDevice(adapter);
   if (tf.findBackendFactory('webgpu') !== null) tf.removeBackend('webgpu');
   const backend = new WebGPUBackend(device, adapter.info);
   tf.registerBackend('webgpu', () => backend, 3);
-  return use(backend);
+  return use(backend, emulated);
 }
 
 /** Makes a backend ours: guarded, with our kernels, and the current one. */
-export async function use(backend: WebGPUBackend): Promise<WebGPUBackend> {
+export async function use(backend: WebGPUBackend, emulated: boolean): Promise<WebGPUBackend> {
   guard(backend);
-  registerKernels();
+  if (emulated) markEmulated(backend.device);
+  registerKernels(emulated);
   if (!(await tf.setBackend('webgpu'))) throw new WebGpuUnavailableError("tfjs's webgpu backend does not start.");
   return backend;
 }
