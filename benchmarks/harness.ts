@@ -121,13 +121,17 @@ export const root: string = dirname(dirname(fileURLToPath(import.meta.url)));
 /** What a git command prints. */
 export const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim();
 
+/** In an archive (`runs/gpu-card.sh`) there is no repository, but the commit that was packed. */
+const packed = process.env['FRUGAL_PACKED_COMMIT'];
+
 /** What a result is the result of: the commit that was checked out when the program started, and what differed from it. */
-const source = quick
-  ? { commit: '', changed: '' }
-  : {
-      commit: git('rev-parse', 'HEAD'),
-      changed: git('status', '--porcelain', '--untracked-files=no', '--', ':!benchmarks/results', ':!runs/results'),
-    };
+const source =
+  quick || packed !== undefined
+    ? { commit: packed ?? '', changed: '' }
+    : {
+        commit: git('rev-parse', 'HEAD'),
+        changed: git('status', '--porcelain', '--untracked-files=no', '--', ':!benchmarks/results', ':!runs/results'),
+      };
 
 /** The machine in one line. */
 export function machine(): string {
@@ -142,27 +146,32 @@ export function machine(): string {
  * @param name The benchmark's file name without its ending.
  * @param figures The keys of the issue's tables.
  * @param folder `'runs'` for an experiment that `runs/NAME.sh` starts; its result goes to `runs/results`.
+ * @param command What repeats the run, where it is not named after the result.
  * @throws If a figure is no number.
  */
 export function finish(
   name: string,
   figures: Record<string, number>,
   folder: 'benchmarks' | 'runs' = 'benchmarks',
+  command: string = commandOf(name, folder),
 ): void {
   const rounded = Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, digits(value)]));
   const broken = Object.entries(rounded).find(([, value]) => !Number.isFinite(value));
   if (broken !== undefined) throw new Error(`The figure '${broken[0]}' is ${broken[1]}.`);
   if (!quick) {
     const { changed } = source;
-    if (changed === '') writeResult(name, rounded, folder);
+    if (changed === '') writeResult(name, rounded, folder, command);
     else console.error(`No result file: it names a commit, and these files differ from it. Commit first.\n${changed}`);
   }
   console.log(JSON.stringify({ name, figures: rounded }));
 }
 
-function writeResult(name: string, figures: Record<string, number>, folder: string): void {
+function commandOf(name: string, folder: string): string {
   const options = process.argv.slice(2).join(' ');
-  const command = (folder === 'benchmarks' ? `npm run bench -- ${name} ${options}` : `sh runs/${name}.sh`).trim();
+  return (folder === 'benchmarks' ? `npm run bench -- ${name} ${options}` : `sh runs/${name}.sh`).trim();
+}
+
+function writeResult(name: string, figures: Record<string, number>, folder: string, command: string): void {
   const result = {
     name,
     commit: source.commit,

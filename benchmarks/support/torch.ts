@@ -42,8 +42,20 @@ function pythonWithTorch(): string | { error: string } {
 /** Starts PyTorch; where pip cannot give it, what pip said. */
 export async function startTorch(): Promise<Torch | { error: string }> {
   const python = pythonWithTorch();
-  if (typeof python !== 'string') return python;
-  const child: ChildProcess = spawn(python, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return typeof python === 'string' ? startTorchOf(python) : python;
+}
+
+/** Starts PyTorch on the card, if this Python has one that sees it. */
+export async function startTorchOnCard(python: string): Promise<Torch | { error: string }> {
+  const sees = spawnSync(python, ['-c', 'import torch; assert torch.cuda.is_available(), "it sees no card"'], {
+    encoding: 'utf8',
+  });
+  if (sees.status !== 0) return { error: sees.error?.message ?? lastLine(sees) };
+  return startTorchOf(python, 'cuda');
+}
+
+async function startTorchOf(python: string, ...args: string[]): Promise<Torch> {
+  const child: ChildProcess = spawn(python, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   const next = async (): Promise<string> => {
     const { value, done } = await lines.next();

@@ -9,6 +9,7 @@ import chromium from '@sparticuz/chromium';
 import { build } from 'esbuild';
 import { type Browser, chromium as playwright } from 'playwright-core';
 import { type Rollup, build as viteBuild } from 'vite';
+import { bundleSuites } from '../portable/bundle.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const binaries = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
@@ -58,12 +59,25 @@ async function byVite(entry: string): Promise<Map<string, string>> {
   return new Map(output.flatMap((file) => (file.type === 'chunk' ? [[`/${file.fileName}`, file.code]] : [])));
 }
 
-/** Serves a page that runs `entry` (a file beside this one) as `/script.js`; cross-origin isolated with `?isolated`. */
+/** One classic script with suites in it. */
+async function withSuites(entry: string, suites: readonly string[]): Promise<Map<string, string>> {
+  return new Map([['/script.js', await bundleSuites({ platform: 'browser', entry: join(here, entry), suites })]]);
+}
+
+/**
+ * Serves a page that runs `entry` (a file beside this one) as `/script.js`; cross-origin isolated with `?isolated`.
+ *
+ * @param bundler Or the suites that `entry` imports from `portable:suites`.
+ */
 export async function servePage(
   entry: string,
-  bundler: 'esbuild' | 'vite' = 'esbuild',
+  bundler: 'esbuild' | 'vite' | readonly string[] = 'esbuild',
 ): Promise<{ url: string; close(): void }> {
-  const scripts = await (bundler === 'vite' ? byVite(entry) : byEsbuild(entry));
+  const scripts = await (bundler === 'vite'
+    ? byVite(entry)
+    : bundler === 'esbuild'
+      ? byEsbuild(entry)
+      : withSuites(entry, bundler));
   const type = bundler === 'vite' ? ' type="module"' : '';
   const respond = async (path: string): Promise<[type: string, body: string | Buffer]> => {
     if (path.endsWith('.wasm')) return ['application/wasm', await readFile(join(binaries, path))];

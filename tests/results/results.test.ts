@@ -23,6 +23,7 @@ interface Result {
 
 /** The file whose run wrote a result. */
 function source(file: string, name: string): string {
+  if (name.startsWith('gpu-')) return join(root, 'runs/gpu-card.sh');
   return file.startsWith('benchmarks') ? join(root, 'benchmarks', `${name}.ts`) : join(root, 'runs', `${name}.sh`);
 }
 

@@ -1,0 +1,63 @@
+// The numeric suites in a real Chromium, on WebGPU (SwiftShader) and on wasm; and which backend a page takes.
+import { chromium } from '@frugal/test-support';
+import { type Browser, chromium as playwright } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Outcome } from '../portable/run.ts';
+import { numericSuites, webgpuSuites } from '../portable/suites.ts';
+import { servePage } from './chromium.ts';
+
+let browser: Browser;
+let server: { url: string; close(): void };
+
+beforeAll(async () => {
+  server = await servePage('numeric-page.ts', [...numericSuites, ...webgpuSuites]);
+  const { executablePath, env, args } = await chromium();
+  browser = await playwright.launch({ executablePath, env, args: [...args] });
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+async function ask<T>(call: string): Promise<T> {
+  const page = await browser.newPage();
+  try {
+    await page.goto(`${server.url}?isolated`);
+    return (await page.evaluate(call)) as T;
+  } finally {
+    await page.close();
+  }
+}
+
+describe('numeric suites in Chromium', () => {
+  it.each([
+    { backend: 'webgpu', suites: [...numericSuites, ...webgpuSuites] },
+    { backend: 'wasm', suites: numericSuites },
+  ])('on $backend', async ({ backend, suites }) => {
+    const { name, passed, failed } = await ask<Outcome & { name: string }>(
+      `numeric('${backend}', ${JSON.stringify(suites)})`,
+    );
+    expect({ name, failed }).toEqual({ name: backend, failed: [] });
+    expect(passed).toBeGreaterThan(190);
+  });
+});
+
+interface Chain {
+  name: string;
+  current: string;
+  reason: string;
+  learns: boolean;
+}
+
+describe('a page takes the first backend that works', () => {
+  it.each([
+    { chain: ['hardware webgpu', 'wasm', 'webgl'], taken: 'wasm', reason: /webgpu was passed over: .*emulated/ },
+    { chain: ['hardware webgpu', 'webgl', 'cpu'], taken: 'cpu', reason: /webgl was passed over: .*no WebGL on a GPU/ },
+    { chain: ['emulated webgl', 'cpu'], taken: 'webgl', reason: /WebGL runs here on .*SwiftShader/ },
+  ])('$chain: $taken', async ({ chain, taken, reason }) => {
+    const found = await ask<Chain>(`chain(${JSON.stringify(chain)})`);
+    expect(found).toMatchObject({ name: taken, current: taken, learns: true });
+    expect(found.reason).toMatch(reason);
+  });
+});
