@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { numericSuites } from './tests/portable/suites.ts';
 
 const support = fileURLToPath(new URL('tests/support/index.ts', import.meta.url));
 const source = '@frugal/source';
@@ -45,13 +46,7 @@ export default defineConfig({
         ],
         180_000,
       ),
-      on('webgpu', [
-        'packages/webgpu/src/**/*.test.ts',
-        'packages/tensor/src/kernels/{gelu,layer-norm,matmul,rows,softmax-cross-entropy,steps}.test.ts',
-        'packages/tensor/src/random/samplers.test.ts',
-        'tests/webgpu/**/*.test.ts',
-        'tests/conformance/**/*.test.ts',
-      ]),
+      on('webgpu', ['packages/webgpu/src/**/*.test.ts', ...numericSuites, 'tests/webgpu/**/*.test.ts']),
       suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
       // What trains and what is nearest to TensorFlow; where it is not set up, all of it is skipped. Left out, as the log
       // of 2026-11-23 says: tolerances below TensorFlow's tanh and products, subnormal numbers, kernels that tfjs-node lacks.

@@ -14,7 +14,7 @@ setWasmPaths('/');
 const providers: Record<string, () => BackendProvider> = {
   webgpu: () => webgpu({ adapter: 'any' }),
   wasm: () => wasm(),
-  'emulated webgl': () => webgl({ emulated: true }),
+  'emulated webgl': () => webgl({ software: true }),
   'hardware webgpu': () => webgpu(),
   webgl: () => webgl(),
   cpu: () => cpu(),

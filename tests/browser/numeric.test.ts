@@ -53,8 +53,8 @@ interface Chain {
 describe('a page takes the first backend that works', () => {
   it.each([
     { chain: ['hardware webgpu', 'wasm', 'webgl'], taken: 'wasm', reason: /webgpu was passed over: .*emulated/ },
-    { chain: ['hardware webgpu', 'webgl', 'cpu'], taken: 'cpu', reason: /webgl was passed over: .*no WebGL on a GPU/ },
-    { chain: ['emulated webgl', 'cpu'], taken: 'webgl', reason: /WebGL runs here on .*SwiftShader/ },
+    { chain: ['hardware webgpu', 'webgl', 'cpu'], taken: 'cpu', reason: /webgl was passed over: There is no WebGL 2 here on a real GPU/ },
+    { chain: ['emulated webgl', 'cpu'], taken: 'webgl', reason: /WebGL 2 runs here .*SwiftShader/ },
   ])('$chain: $taken', async ({ chain, taken, reason }) => {
     const found = await ask<Chain>(`chain(${JSON.stringify(chain)})`);
     expect(found).toMatchObject({ name: taken, current: taken, learns: true });

@@ -5,8 +5,9 @@ import { webgl } from './webgl.ts';
 afterEach(() => vi.unstubAllGlobals());
 
 /** A browser whose canvases have WebGL 2, on a real GPU or emulated. */
-function withCanvas(real: boolean): void {
-  const gl = { getExtension: () => ({ UNMASKED_RENDERER_WEBGL: 7 }), getParameter: (name: number) => `card ${name}` };
+function withCanvas(real: boolean, device = 'card'): void {
+  const getParameter = (name: number): string => `${device} ${name}`;
+  const gl = { getExtension: () => ({ UNMASKED_RENDERER_WEBGL: 7 }), getParameter };
   vi.stubGlobal(
     'OffscreenCanvas',
     class {
@@ -28,6 +29,12 @@ describe('webgl', () => {
 
   it('takes an emulated device only when it is asked to', async () => {
     withCanvas(false);
+    expect((await webgl().describe()).reason).toMatch(/on a real GPU/);
+    expect((await webgl({ software: true }).describe()).reason).toMatch(/was not imported/);
+  });
+
+  it('knows an emulated device by its name where the browser does not call it slow', async () => {
+    withCanvas(true, 'ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device))');
     expect((await webgl().describe()).reason).toMatch(/on a real GPU/);
     expect((await webgl({ software: true }).describe()).reason).toMatch(/was not imported/);
   });

@@ -44,7 +44,8 @@ export function webgl({ load, software = false }: WebGlOptions = {}): BackendPro
   const describe = async (): Promise<Report> => {
     const no = (reason: string, fix: string): Report => ({ name: 'webgl', available: false, reason, fix, details: {} });
     const gl = context(software);
-    if (gl === null) {
+    // Not every browser counts being emulated as a "major performance caveat".
+    if (gl === null || (!software && /swiftshader|llvmpipe|basic render/i.test(deviceOf(gl)))) {
       const reason = `There is no WebGL 2 here${software ? '' : ' on a real GPU'}.`;
       return no(reason, software ? 'Use wasm.' : 'Use wasm, or webgl({ software: true }).');
     }
