@@ -8,7 +8,7 @@ import { teach, wrongCells } from './teach.ts';
 
 const settings = {
   full: { nets: 64, updates: 4096, shares: { 1: 0.02, 3: 0.5 } },
-  quick: { nets: 32, updates: 1024, shares: { 1: 0, 3: 0.2 } },
+  quick: { nets: 24, updates: 768, shares: { 1: 0, 3: 0.2 } },
 };
 const BOARD = { height: 18, width: 56, wrap: true };
 const GENERATIONS = 40;
