@@ -31,7 +31,7 @@ it('picks who left first and surest, and who went on longest and least sure', ()
 it('draws them for a page and for a terminal', () => {
   const gallery = pickGallery(table, [0.5, 0.5], 2);
   const svg = gallerySvg(gallery, images);
-  expect(svg).toMatch(/^<svg [^>]*viewBox="0 0 218 180"/);
+  expect(svg).toMatch(/^<svg [^>]*viewBox="0 0 218 180"[^>]*><title>/);
   expect(svg.match(/<image /g)).toHaveLength(4);
   expect(svg).toContain('&lt;2&gt; 0');
   const bytes = Uint8Array.from(atob(/base64,([^"]+)/.exec(svg)![1]!), (c) => c.charCodeAt(0));

@@ -66,7 +66,7 @@ export function gallerySvg(gallery: Gallery, images: GalleryImages): string {
   });
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${wide} ${high}" width="${wide}" height="${high}" font-family="sans-serif" font-size="11">` +
-    `<rect width="100%" height="100%" fill="#fff"/>${parts.join('')}</svg>\n`
+    `<title>The easiest and the hardest</title><rect width="100%" height="100%" fill="#fff"/>${parts.join('')}</svg>\n`
   );
 }
 

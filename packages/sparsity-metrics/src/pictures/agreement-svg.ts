@@ -58,5 +58,8 @@ export function agreementSvg({ ceilings, pairs }: Agreement): string {
     textAt(left - 8, top + (i + 0.5) * side + 5, name, 'text-anchor="end" font-size="13"'),
     textAt(left + (i + 0.5) * side, top - 8, name, 'text-anchor="middle" font-size="13"'),
   ]);
-  return picture(left + names.length * side + 2, top + names.length * side + 2, [...labels, ...cells]);
+  return picture('Agreement of rankings', left + names.length * side + 2, top + names.length * side + 2, [
+    ...labels,
+    ...cells,
+  ]);
 }

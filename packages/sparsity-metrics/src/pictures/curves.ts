@@ -115,5 +115,5 @@ export function curvesSvg(curves: readonly Curve[], options: CurvesOptions = {})
       textAt(right + 29, legend, name),
     ].join('');
   });
-  return picture(WIDTH, HEIGHT, [...axes, ...lines]);
+  return picture(title || 'Curves', WIDTH, HEIGHT, [...axes, ...lines]);
 }

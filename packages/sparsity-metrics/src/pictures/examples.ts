@@ -41,7 +41,7 @@ export function examplesSvg(ends: Extremes, images: ExampleImages): string {
       }),
     ];
   });
-  return picture(70 + columns * (SIDE + GAP), 2 * (SIDE + 26) + GAP, parts);
+  return picture('The easiest and the hardest', 70 + columns * (SIDE + GAP), 2 * (SIDE + 26) + GAP, parts);
 }
 
 /** Bright pixels as one path for each of a few greys: a run of a row is a stroke. */

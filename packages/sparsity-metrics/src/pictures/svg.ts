@@ -20,7 +20,7 @@ export const px = (value: number): string => String(Math.round(10 * value) / 10)
 export const textAt = (x: number, y: number, text: string, more = ''): string =>
   `<text x="${px(x)}" y="${px(y)}"${more && ` ${more}`}>${escaped(text)}</text>`;
 
-/** A whole picture on white: pages of either colour scheme show it. */
-export const picture = (width: number, height: number, parts: readonly string[]): string =>
+/** A whole picture on white, as pages of either colour scheme show it; the title is for those who hear it. */
+export const picture = (title: string, width: number, height: number, parts: readonly string[]): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${px(width)} ${px(height)}" width="${px(width)}" height="${px(height)}" ` +
-  `font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>\n${parts.join('\n')}\n</svg>\n`;
+  `font-family="sans-serif" font-size="11"><title>${escaped(title)}</title><rect width="100%" height="100%" fill="#fff"/>\n${parts.join('\n')}\n</svg>\n`;

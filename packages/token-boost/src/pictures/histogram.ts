@@ -23,7 +23,7 @@ export function histogramSvg(layers: readonly LayerUsage[]): string {
     parts.push(`<text x="${start}" y="${high + 50}">${escapeXml(name)}</text>`);
     left = Math.max(left, start + 7 * name.length) + gap;
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${left}" height="${high + 60}" font-family="monospace" font-size="11">${parts.join('')}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${left}" height="${high + 60}" font-family="monospace" font-size="11"><title>Tokens by their number of learners</title>${parts.join('')}</svg>`;
 }
 
 /** The same for a terminal: a line per layer and number. */

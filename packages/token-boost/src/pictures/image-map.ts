@@ -55,7 +55,7 @@ export function imageMapSvg(maps: readonly ImageMap[], options: { readonly scale
     tallest = Math.max(tallest, (2 * height + 2) * scale);
   }
   const size = `width="${left}" height="${tallest}" viewBox="0 0 ${left} ${tallest}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}><rect width="100%" height="100%" fill="black"/>${parts.join('')}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}><title>Compute per patch</title><rect width="100%" height="100%" fill="black"/>${parts.join('')}</svg>`;
 }
 
 const ramp = ' .:-=+*#%@';

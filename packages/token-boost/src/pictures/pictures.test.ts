@@ -35,7 +35,7 @@ const image = {
 describe('pictures', () => {
   it('colour every patch by its share', () => {
     const svg = imageMapSvg([image, image]);
-    expect(svg.match(/<title>/g)).toHaveLength(8);
+    expect(svg.match(/<title>/g)).toHaveLength(9);
     expect(svg).toContain('fill="rgb(44,20,84)"');
     expect(svg).toContain('fill="rgb(253,231,37)"');
     expect(imageMapText(image, { colour: false })).toBe('0+9 \n5 5+');
@@ -58,6 +58,6 @@ describe('pictures', () => {
       '  0 █     25.0 %',
       '  1        0.0 %',
     ]);
-    expect(histogramSvg(layers).match(/<title>/g)).toHaveLength(8);
+    expect(histogramSvg(layers).match(/<title>/g)).toHaveLength(9);
   });
 });

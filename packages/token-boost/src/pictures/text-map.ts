@@ -42,7 +42,7 @@ export function textMapSvg(
     if (piece.includes('\n')) [column, row] = [0, row + 1];
   }
   const size = `width="${columns * wide}" height="${(row + 1) * high}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="monospace" font-size="15">${parts.join('')}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="monospace" font-size="15"><title>Compute per token</title>${parts.join('')}</svg>`;
 }
 
 /** The same for a terminal; without colour the shares stand below the text as digits, 0 to 9, line by line. */
