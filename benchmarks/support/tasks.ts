@@ -9,11 +9,26 @@ import { git, quick, root } from '../harness.ts';
 /** What a study does, by name. Arguments and results are plain data that JSON can hold: no NaN, no typed arrays. */
 export type Tasks = Readonly<Record<string, (...args: never[]) => Promise<unknown>>>;
 
-/** Does a task for each list of arguments; the results come in their order. */
-export type RunTasks<T extends Tasks> = <K extends keyof T & string>(
-  task: K,
-  calls: readonly Parameters<T[K]>[],
-) => Promise<Awaited<ReturnType<T[K]>>[]>;
+/** A study's tasks as they are done. */
+export interface TaskRunner<T extends Tasks> {
+  /** Does a task for each list of arguments; the results come in their order. */
+  run<K extends keyof T & string>(task: K, calls: readonly Parameters<T[K]>[]): Promise<Awaited<ReturnType<T[K]>>[]>;
+  /** Processor minutes of all tasks so far, those of remembered ones as they were spent. */
+  minutes(): number;
+}
+
+/** What a task gave, and the processor minutes that it took. */
+interface Outcome {
+  readonly value: unknown;
+  readonly minutes: number;
+}
+
+async function perform(task: () => Promise<unknown>): Promise<Outcome> {
+  const before = process.cpuUsage();
+  const value = await task();
+  const { user, system } = process.cpuUsage(before);
+  return { value, minutes: (user + system) / 60e6 };
+}
 
 /** What the code is: only results of the same code are remembered. Undefined where it differs from the commit. */
 function version(): string | undefined {
@@ -24,19 +39,19 @@ function version(): string | undefined {
 }
 
 /** Runs one task in a process of its own, which loads the same script. */
-function inChild(call: readonly unknown[], children: Set<ChildProcess>): Promise<unknown> {
+function inChild(call: readonly unknown[], children: Set<ChildProcess>): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, FRUGAL_TASK: JSON.stringify(call) };
     const child = fork(process.argv[1]!, process.argv.slice(2), { env });
     children.add(child);
-    let result: { value: unknown } | undefined;
+    let result: Outcome | undefined;
     child.on('message', (message) => {
-      result = message as { value: unknown };
+      result = message as Outcome;
     });
     child.on('error', reject);
     child.on('exit', (code) => {
       children.delete(child);
-      if (code === 0 && result !== undefined) resolve(result.value);
+      if (code === 0 && result !== undefined) resolve(result);
       else reject(new Error(`The task ${JSON.stringify(call)} ended with ${code}.`));
     });
   });
@@ -50,14 +65,14 @@ function inChild(call: readonly unknown[], children: Set<ChildProcess>): Promise
  * @param name The study's.
  * @param tasks Must not depend on what the script does after this call.
  */
-export async function tasksOf<T extends Tasks>(name: string, tasks: T): Promise<RunTasks<T>> {
-  const perform = (task: string, args: readonly unknown[]): Promise<unknown> => tasks[task]!(...(args as never[]));
+export async function tasksOf<T extends Tasks>(name: string, tasks: T): Promise<TaskRunner<T>> {
+  const start = ([task, ...args]: readonly unknown[]): Promise<Outcome> =>
+    perform(() => tasks[task as string]!(...(args as never[])));
   const asked = process.env['FRUGAL_TASK'];
   if (asked !== undefined && process.send !== undefined) {
-    const [task, ...args] = JSON.parse(asked) as [string, ...unknown[]];
     process.on('disconnect', () => process.exit(1)); // whoever asked is gone
-    const value = await perform(task, args);
-    await new Promise<void>((done) => process.send!({ value }, () => done()));
+    const outcome = await start(JSON.parse(asked) as unknown[]);
+    await new Promise<void>((done) => process.send!(outcome, () => done()));
     process.exit(0);
   }
 
@@ -69,34 +84,40 @@ export async function tasksOf<T extends Tasks>(name: string, tasks: T): Promise<
       .slice(0, 16);
     return join(root, '.cache', 'studies', `${name}-${hash}.json`);
   };
-  const one = async (call: readonly unknown[], children: Set<ChildProcess>): Promise<unknown> => {
-    if (quick) return perform(call[0] as string, call.slice(1));
+  const one = async (call: readonly unknown[], children: Set<ChildProcess>): Promise<Outcome> => {
+    if (quick) return start(call);
     const path = code === undefined ? undefined : remembered(call);
-    if (path !== undefined && existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as unknown;
-    const value = await inChild(call, children);
+    if (path !== undefined && existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Outcome;
+    const outcome = await inChild(call, children);
     if (path !== undefined) {
       mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, JSON.stringify(value));
+      writeFileSync(path, JSON.stringify(outcome));
     }
-    return value;
+    return outcome;
   };
 
-  return async (task, calls) => {
-    const results: unknown[] = [];
-    const children = new Set<ChildProcess>();
-    let next = 0;
-    const work = async (): Promise<void> => {
-      while (next < calls.length) {
-        const i = next++;
-        results[i] = await one([task, ...calls[i]!], children);
+  let spent = 0;
+  return {
+    async run(task, calls) {
+      const results: unknown[] = [];
+      const children = new Set<ChildProcess>();
+      let next = 0;
+      const work = async (): Promise<void> => {
+        while (next < calls.length) {
+          const i = next++;
+          const { value, minutes } = await one([task, ...calls[i]!], children);
+          results[i] = value;
+          spent += minutes;
+        }
+      };
+      try {
+        await Promise.all(Array.from({ length: quick ? 1 : availableParallelism() }, work));
+      } catch (error) {
+        for (const child of children) child.kill();
+        throw error;
       }
-    };
-    try {
-      await Promise.all(Array.from({ length: quick ? 1 : availableParallelism() }, work));
-    } catch (error) {
-      for (const child of children) child.kill();
-      throw error;
-    }
-    return results as never;
+      return results as never;
+    },
+    minutes: () => spent,
   };
 }

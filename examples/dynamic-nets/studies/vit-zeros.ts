@@ -107,7 +107,7 @@ async function held(data: Lesson, count: number): Promise<tf.Tensor> {
   throw new Error('There are no images.');
 }
 
-const run = await tasksOf('vit-zeros', {
+const { run, minutes: processorMinutes } = await tasksOf('vit-zeros', {
   /** How well an arm reads validation images after learning at a rate. */
   async trial(arm: Arm, rate: number): Promise<number> {
     const data = images(mnist, TRIAL_SEED, IMAGES);
@@ -215,4 +215,4 @@ if (!quick) {
   writeFileSync(new URL('vit-zeros-blocks.svg', folder), byBlock);
 }
 console.log(`\n${minutes()}`);
-finish('vit-zeros', figures, 'runs');
+finish('vit-zeros', { ...figures, processor_minutes: processorMinutes() }, 'runs');

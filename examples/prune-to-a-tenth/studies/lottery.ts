@@ -170,7 +170,7 @@ async function begin(seed: number, peak: number): Promise<Setting & { readonly e
 const release = ({ first, other, dense, early }: Awaited<ReturnType<typeof begin>>): void =>
   treeDispose([first, other, dense, early]);
 
-const run = await tasksOf('lottery', {
+const { run, minutes: processorMinutes } = await tasksOf('lottery', {
   /** How well the dense net reads validation images after learning at a rate. */
   async dense(rate: number): Promise<number> {
     const setting = await begin(TRIAL_SEED, rate);
@@ -282,6 +282,7 @@ const keyOf = (name: string): string => name.replace(/,? /g, '_').toLowerCase();
 finish(
   'lottery',
   {
+    processor_minutes: processorMinutes(),
     ...Object.fromEntries([...errors].map(([name, values]) => [`${keyOf(name)}_error`, mean(values)])),
     ...Object.fromEntries([...errors.keys()].map((name) => [`${keyOf(name)}_spread`, spread(name)])),
     ...Object.fromEntries(Object.entries(rates).map(([arm, rate]) => [`${keyOf(arm)}_rate`, rate])),

@@ -178,7 +178,7 @@ async function speedOf(share: number, x: tf.Tensor): Promise<Record<string, numb
 const learnWhole = (data: Lesson, peak: number, seed: number, epochs: number = EPOCHS.whole): Promise<Tree> =>
   fit(model as Module, data, { epochs, peak, seed });
 
-const run = await tasksOf('structured-lenet', {
+const { run, minutes: processorMinutes } = await tasksOf('structured-lenet', {
   /** How well the whole net reads validation images after learning at a rate. */
   async whole(rate: number): Promise<number> {
     const data = images(mnist, TRIAL_SEED, IMAGES);
@@ -297,6 +297,7 @@ const short = (name: string): string => name.replaceAll(/[ ,.]+/g, '_');
 finish(
   'structured-lenet',
   {
+    processor_minutes: processorMinutes(),
     ...Object.fromEntries([...errors].map(([name, values]) => [`${short(name)}_error`, mean(values)])),
     ...Object.fromEntries(
       speeds.flatMap((one, i) =>
