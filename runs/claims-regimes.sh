@@ -1,5 +1,5 @@
 #!/bin/sh
-# Joint, disjoint and mixed training of exits, LeNet-5, three seeds; risk control and budgets. About 16 minutes on 2 vCPUs. --quick: a check, writes nothing.
+# Joint, disjoint and mixed training of exits, LeNet-5, three seeds; risk control and budgets. About 10 minutes on 2 vCPUs. --quick: a check, writes nothing.
 set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs

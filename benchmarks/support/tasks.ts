@@ -33,9 +33,16 @@ async function perform(task: () => Promise<unknown>): Promise<Outcome> {
 /** What the code is: only results of the same code are remembered. Undefined where it differs from the commit. */
 function version(): string | undefined {
   if (quick) return undefined;
-  const changed = git('status', '--porcelain', '--', 'packages', 'examples', 'benchmarks/*.ts', 'benchmarks/support');
+  const folders = ['benchmarks/support', 'benchmarks/studies'];
+  const changed = git('status', '--porcelain', '--', 'packages', 'examples', 'benchmarks/*.ts', ...folders);
   if (changed !== '') return undefined;
-  return git('rev-parse', 'HEAD:packages', 'HEAD:examples', 'HEAD:benchmarks/support', 'HEAD:pnpm-lock.yaml');
+  return git(
+    'rev-parse',
+    'HEAD:packages',
+    'HEAD:examples',
+    ...folders.map((path) => `HEAD:${path}`),
+    'HEAD:pnpm-lock.yaml',
+  );
 }
 
 /** Runs one task in a process of its own, which loads the same script. */

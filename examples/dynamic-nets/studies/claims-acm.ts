@@ -32,6 +32,7 @@ import { backbone, images, measure, SIZES, task, taskLoss, teach } from '../reci
 
 const SEEDS = quick ? [1] : [1, 2, 3];
 const IMAGES = quick ? 1_000 : 12_000;
+const JUDGED = quick ? { validation: 500, test: 500 } : {};
 const EPOCHS = quick
   ? { dense: 1, distil: 1, gates: 1, end: 1, tuning: 1 }
   : { dense: 5, distil: 2, gates: 1, end: 3, tuning: 1 };
@@ -95,7 +96,7 @@ const note = (arm: string, name: string, value: number): void => {
 };
 
 for (const seed of SEEDS) {
-  const data = images(mnist, seed, IMAGES);
+  const data = images(mnist, seed, IMAGES, JUDGED);
   const { trained, start } = await prepare(data, seed);
   for (const arm of Object.keys(ARMS)) {
     if (chosen[arm] === undefined) {

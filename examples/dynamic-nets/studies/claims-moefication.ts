@@ -3,15 +3,13 @@
 // from token to token. MNIST, three seeds; the control trains on as long without a penalty; k and τ are chosen on validation images.
 import { readMnist } from '@frugal/datasets/node';
 import type { Lesson } from '@frugal/example-mnist';
-import { expertBlock, expertParams, normRouter, type Router, routerLoss, runModel, squaredHoyer } from '@frugal/moe';
+import { expertBlock, expertParams, normRouter, type Router, routerLoss, runModel } from '@frugal/moe';
 import {
   type Dataset,
   foldIn,
   key,
   type Labelled,
-  type LossFunction,
   mean,
-  meter,
   standardDeviation,
   type Tree,
   treeClone,
@@ -21,11 +19,13 @@ import {
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, quick, table } from '../../../benchmarks/harness.ts';
-import { backbone, images, type Measured, measure, SIZES, task, taskLoss, teach } from '../recipe.ts';
+import { tasksOf } from '../../../benchmarks/support/tasks.ts';
+import { backbone, denseFlops, images, measure, SIZES, sparseLoss, taskLoss, teach } from '../recipe.ts';
 
 const SEEDS = quick ? [1] : [1, 2, 3];
 const IMAGES = quick ? 1_000 : 12_000;
-const EPOCHS = quick ? { dense: 1, more: 1, routers: 1 } : { dense: 5, more: 5, routers: 2 };
+const JUDGED = quick ? { validation: 500, test: 500 } : {};
+const EPOCHS = quick ? { dense: 1, more: 1, routers: 1 } : { dense: 5, more: 8, routers: 2 };
 const WEIGHT = 2;
 const TAUS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98];
 const PATHS = Array.from({ length: SIZES.depth }, (_, i) => `blocks.${i}.mlp`);
@@ -42,24 +42,6 @@ const withExperts = (experts: number, k?: number) =>
       router: (dim, experts) => normRouter(dim, experts, k === undefined ? {} : { k }) as unknown as Router,
     }),
   );
-
-/** The task, and the penalty on the hidden units of every feed-forward network. */
-const sparseLoss: LossFunction<Tree, Labelled> = (params, { x, y }, ctx) => {
-  const penalties: tf.Tensor[] = [];
-  const taps = {
-    set(path: string, output: tf.Tensor) {
-      if (path.endsWith('.act')) penalties.push(tf.keep(tf.tidy(() => squaredHoyer(output))));
-    },
-  };
-  try {
-    return tf.tidy(() => {
-      const own = task(dense.apply(params, x, { ...ctx, taps }), y);
-      return tf.add(own, tf.mul(tf.addN(penalties), WEIGHT / penalties.length)) as tf.Tensor1D;
-    });
-  } finally {
-    tf.dispose(penalties);
-  }
-};
 
 /** Outputs of the activations on some images, by the paths of their networks, and the share of them above 0. */
 async function activity(params: Tree, data: Dataset<Labelled>) {
@@ -100,20 +82,16 @@ async function moefy(
   return teach(routerLoss(model), cut, data.train, { epochs: EPOCHS.routers, peak: 5e-3, seed: seed + 40 });
 }
 
-const rows: Record<string, Record<string, number[]>> = {};
-const note = (row: string, values: Record<string, number>): void => {
-  rows[row] ??= {};
-  for (const [name, value] of Object.entries(values)) rows[row][name] = [...(rows[row][name] ?? []), value];
-};
+/** Figures of one seed by the rows of the table. */
+type Rows = Record<string, Record<string, number>>;
 
 /** One setting on the test images, against what the dense networks reach there. */
 async function judge(
-  row: string,
   params: Tree,
   how: { experts: number; k?: number; tau?: number },
   data: Lesson,
-  refs: { plain: number; full: Measured },
-): Promise<void> {
+  refs: { plain: number; flops: number },
+): Promise<Record<string, number>> {
   const model = withExperts(how.experts, how.k);
   let [pairs, tokens] = [0, 0];
   const seen = await measure(
@@ -123,13 +101,13 @@ async function judge(
       for (const plan of plans.values()) [pairs, tokens] = [pairs + plan.rows.length, tokens + plan.tokens];
     },
   );
-  note(row, {
+  return {
     accuracy: seen.accuracy,
     quality: seen.accuracy / refs.plain,
     ffn: pairs / tokens / how.experts,
-    cost: seen.flops / refs.full.flops,
+    cost: seen.flops / refs.flops,
     ...(how.tau !== undefined && { tau: how.tau }),
-  });
+  };
 }
 
 /** The smallest τ that keeps 99 % of an accuracy on the validation images. */
@@ -142,69 +120,61 @@ async function chooseTau(params: Tree, experts: number, data: Lesson, wanted: nu
   return 1;
 }
 
-for (const seed of SEEDS) {
-  const data = images(mnist, seed, IMAGES);
-  const first = await teach(taskLoss(dense), dense.init(foldIn(key(seed), 0)), data.train, {
-    epochs: EPOCHS.dense,
-    peak: 2e-3,
-    seed,
-  });
+/** All networks of a seed, made and judged. */
+async function study(seed: number): Promise<Rows> {
+  const data = images(mnist, seed, IMAGES, JUDGED);
+  const phase = { epochs: EPOCHS.dense, peak: 2e-3, seed };
+  const first = await teach(taskLoss(dense), dense.init(foldIn(key(seed), 0)), data.train, phase);
   const more = { epochs: EPOCHS.more, peak: 1.5e-3, seed: seed + 10 };
   const control = await teach(taskLoss(dense), treeClone(first), data.train, more);
-  const sparse = await teach(sparseLoss, first, data.train, more);
+  const sparse = await teach(sparseLoss(dense, WEIGHT), first, data.train, more);
   const [plain, hoyer] = [await activity(control, data.train), await activity(sparse, data.train)];
   const reference = await measure(denseRun(control), data.test);
   const known = await measure(denseRun(control), data.validation);
-  note('dense, trained on', { accuracy: reference.accuracy, quality: 1, ffn: 1, cost: 1, density: plain.density });
   const sparsified = await measure(denseRun(sparse), data.test);
-  note('dense, sparsified', {
-    accuracy: sparsified.accuracy,
-    quality: sparsified.accuracy / reference.accuracy,
-    ffn: 1,
-    cost: 1,
-    density: hoyer.density,
-  });
+  const refs = { plain: reference.accuracy, flops: denseFlops(control) };
 
   const [byWeights, byActivity] = [
     await moefy(control, 12, data, seed),
     await moefy(control, 12, data, seed, plain.hidden),
   ];
   const fromSparse = await moefy(sparse, 24, data, seed);
-  const full = await fullCost(control, data);
-  const refs = { plain: reference.accuracy, full };
-  for (const k of [2, 3]) {
-    await judge(`plain, ${k} of 12`, byWeights, { experts: 12, k }, data, refs);
-    await judge(`plain, ${k} of 12 by co-activation`, byActivity, { experts: 12, k }, data, refs);
-  }
-  for (const k of [3, 6]) await judge(`sparsified, ${k} of 24`, fromSparse, { experts: 24, k }, data, refs);
-  await judge(
-    'plain, τ for 99 %',
-    byWeights,
-    { experts: 12, tau: await chooseTau(byWeights, 12, data, known.accuracy) },
-    data,
-    refs,
-  );
-  await judge(
-    'sparsified, τ for 99 %',
-    fromSparse,
-    { experts: 24, tau: await chooseTau(fromSparse, 24, data, known.accuracy) },
-    data,
-    refs,
-  );
-  for (const tree of [control, sparse, byWeights, byActivity, fromSparse, plain.hidden, hoyer.hidden])
-    treeDispose(tree);
+  const top = (params: Tree, experts: number, k: number) => judge(params, { experts, k }, data, refs);
+  const least = async (params: Tree, experts: number) =>
+    judge(params, { experts, tau: await chooseTau(params, experts, data, known.accuracy) }, data, refs);
+  const rows: Rows = {
+    'dense, trained on': { accuracy: reference.accuracy, quality: 1, ffn: 1, cost: 1, density: plain.density },
+    'dense, sparsified': {
+      accuracy: sparsified.accuracy,
+      quality: sparsified.accuracy / reference.accuracy,
+      ffn: 1,
+      cost: 1,
+      density: hoyer.density,
+    },
+    'plain, 2 of 12': await top(byWeights, 12, 2),
+    'plain, 3 of 12': await top(byWeights, 12, 3),
+    'plain, 2 of 12 by co-activation': await top(byActivity, 12, 2),
+    'plain, 3 of 12 by co-activation': await top(byActivity, 12, 3),
+    'sparsified, 3 of 24': await top(fromSparse, 24, 3),
+    'sparsified, 6 of 24': await top(fromSparse, 24, 6),
+    'plain, τ for 99 %': await least(byWeights, 12),
+    'sparsified, τ for 99 %': await least(fromSparse, 24),
+  };
+  treeDispose([control, sparse, byWeights, byActivity, fromSparse, plain.hidden, hoyer.hidden]);
   console.log(`seed ${seed}: ${minutes()}`);
+  return rows;
 }
 
-/** The dense network's FLOPs for an image. */
-async function fullCost(params: Tree, data: Lesson): Promise<Measured> {
-  for await (const { x, y } of data.validation.batches({ key: key(0), epoch: 0 })) {
-    const { result, flops } = meter(() => dense.apply(params, x));
-    const examples = x.shape[0]!;
-    tf.dispose([x, y, result]);
-    return { accuracy: Number.NaN, flops: flops / examples, seconds: 0 };
+const { run, minutes: processorMinutes } = await tasksOf('claims-moefication', { study });
+const rows: Record<string, Record<string, number[]>> = {};
+for (const one of await run(
+  'study',
+  SEEDS.map((seed) => [seed]),
+)) {
+  for (const [row, values] of Object.entries(one)) {
+    rows[row] ??= {};
+    for (const [name, value] of Object.entries(values)) rows[row][name] = [...(rows[row][name] ?? []), value];
   }
-  throw new Error('There are no images.');
 }
 
 const shown = (row: string, name: string, digits = 3): string => {
@@ -241,5 +211,5 @@ for (const [row, measured] of Object.entries(rows)) {
   const short = row.replace('τ for 99 %', 'tau').replaceAll(/[ ,-]+/g, '_');
   for (const [name, values] of Object.entries(measured)) figures[`${short}_${name}`] = mean(values);
 }
-figures.minutes = (performance.now() - started) / 60_000;
+figures.processor_minutes = processorMinutes();
 finish('claims-moefication', figures, 'runs');
