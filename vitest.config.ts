@@ -46,7 +46,13 @@ export default defineConfig({
         ],
         180_000,
       ),
-      on('webgpu', ['packages/webgpu/src/**/*.test.ts', ...numericSuites, 'tests/webgpu/**/*.test.ts']),
+      on('webgpu', [
+        'packages/webgpu/src/**/*.test.ts',
+        ...numericSuites,
+        'tests/webgpu/**/*.test.ts',
+        'tests/autodiff/hvp.test.ts',
+        'tests/replay/**/*.test.ts',
+      ]),
       suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
       // What trains and what is nearest to TensorFlow; where it is not set up, all of it is skipped. Left out, as the log
       // of 2026-11-23 says: tolerances below TensorFlow's tanh and products, subnormal numbers, kernels that tfjs-node lacks.
@@ -58,6 +64,8 @@ export default defineConfig({
         'packages/nn/src/models/models.test.ts',
         'packages/core-trainer/src/estimators/*.test.ts',
         'tests/node-versions/tensorflow.test.ts',
+        'tests/autodiff/hvp.test.ts',
+        'tests/replay/**/*.test.ts',
       ]),
       suite('tarballs', ['tests/tarballs/**/*.test.ts'], 120_000),
       suite('examples', ['tests/examples/**/*.test.ts'], 120_000),
