@@ -147,6 +147,7 @@ export function machine(): string {
  * @param figures The keys of the issue's tables.
  * @param folder `'runs'` for an experiment that `runs/NAME.sh` starts; its result goes to `runs/results`.
  * @param command What repeats the run, where it is not named after the result.
+ * @returns Whether the result was written: only then may a study write pictures and tables of it.
  * @throws If a figure is no number.
  */
 export function finish(
@@ -154,7 +155,7 @@ export function finish(
   figures: Record<string, number>,
   folder: 'benchmarks' | 'runs' = 'benchmarks',
   command: string = commandOf(name, folder),
-): void {
+): boolean {
   const rounded = Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, digits(value)]));
   const broken = Object.entries(rounded).find(([, value]) => !Number.isFinite(value));
   if (broken !== undefined) throw new Error(`The figure '${broken[0]}' is ${broken[1]}.`);
@@ -164,6 +165,7 @@ export function finish(
     else console.error(`No result file: it names a commit, and these files differ from it. Commit first.\n${changed}`);
   }
   console.log(JSON.stringify({ name, figures: rounded }));
+  return !quick && source.changed === '';
 }
 
 function commandOf(name: string, folder: string): string {

@@ -4,3 +4,4 @@ set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs
 node --conditions=@frugal/source --import tsx examples/game-of-life/study.ts "$@"
+case " $* " in *" --quick "*) ;; *) node --conditions=@frugal/source --import tsx examples/game-of-life/studies/draw.ts ;; esac

@@ -4,3 +4,4 @@ set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs
 node --conditions=@frugal/source --import tsx examples/prune-to-a-tenth/studies/prune-lenet300.ts "$@"
+case " $* " in *" --quick "*) ;; *) node --conditions=@frugal/source --import tsx examples/prune-to-a-tenth/studies/draw.ts ;; esac

@@ -1,6 +1,5 @@
 // What runs/vit-zeros.sh runs: which share of the activations of a small ReLU vit is zero, and how that changes while it learns to read MNIST.
 // A cosine, a constant rate, and a cosine with a penalty of activity (squared Hoyer); three seeds, rates chosen on validation images.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { adamw, constant, cosine, train, warmup } from '@frugal/core-trainer';
 import { readMnist } from '@frugal/datasets/node';
 import { accuracyOf, type Lesson } from '@frugal/example-mnist';
@@ -20,6 +19,7 @@ import {
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, quick, table } from '../../../benchmarks/harness.ts';
+import { fillPage, markdown, measuredAt, writePicture } from '../../../benchmarks/support/page.ts';
 import { tasksOf } from '../../../benchmarks/support/tasks.ts';
 import { backbone, images, SIZES, task, taskLoss } from '../recipe.ts';
 
@@ -173,19 +173,18 @@ for (const arm of ARMS) {
   for (const p of QUANTILES) figures[`${arm}_token_zeros_${100 * p}`] = over(arm, quantile(p));
   figures[`${arm}_dead_units`] = over(arm, ({ end }) => end.dead);
 }
-table(
-  ARMS.map((arm) => ({
-    arm,
-    rate: rates[arm],
-    'test accuracy %': percent(arm, ({ accuracy }) => accuracy),
-    'zeros at first %': percent(arm, ({ samples }) => samples[0]!.zeros),
-    'lowest %': percent(arm, lowest),
-    'at the end %': percent(arm, whole),
-    ...Object.fromEntries(depths.map((i) => [`block ${i + 1}`, percent(arm, ({ end }) => end.zeros[i]!)])),
-    'tokens 5 to 95 %': `${percent(arm, quantile(0.05))} to ${percent(arm, quantile(0.95))}`,
-    'dead units': over(arm, ({ end }) => end.dead),
-  })),
-);
+const rows = ARMS.map((arm) => ({
+  arm,
+  rate: rates[arm],
+  'test accuracy %': percent(arm, ({ accuracy }) => accuracy),
+  'zeros at first %': percent(arm, ({ samples }) => samples[0]!.zeros),
+  'lowest %': percent(arm, lowest),
+  'at the end %': percent(arm, whole),
+  ...Object.fromEntries(depths.map((i) => [`block ${i + 1}`, percent(arm, ({ end }) => end.zeros[i]!)])),
+  'tokens 5 to 95 %': `${percent(arm, quantile(0.05))} to ${percent(arm, quantile(0.95))}`,
+  'dead units': over(arm, ({ end }) => end.dead),
+}));
+table(rows);
 
 const axes = { xLabel: 'step', yLabel: 'share of zeros' };
 const at = (arm: Arm, k: number, f: (sample: Outcome['samples'][number]) => number): number[] =>
@@ -208,11 +207,15 @@ const byBlock = curvesSvg(
   ),
   { ...axes, title: 'The same by block' },
 );
-if (!quick) {
-  const folder = new URL('../../../docs/results/pictures/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('vit-zeros.svg', folder), byArm);
-  writeFileSync(new URL('vit-zeros-blocks.svg', folder), byBlock);
-}
 console.log(`\n${minutes()}`);
-finish('vit-zeros', { ...figures, processor_minutes: processorMinutes() }, 'runs');
+if (finish('vit-zeros', { ...figures, processor_minutes: processorMinutes() }, 'runs')) {
+  writePicture('sparsity-vit-zeros', byArm);
+  writePicture('sparsity-vit-zeros-blocks', byBlock);
+  fillPage('sparsity.md', 'vit-zeros', [
+    measuredAt(processorMinutes()),
+    `Mean and spread of ${SEEDS.length} seeds; during training over 500 images that are kept apart, at the end over the test images.`,
+    markdown(rows),
+    '![Zeros over the steps of training](sparsity-vit-zeros.svg)',
+    '![The same by block](sparsity-vit-zeros-blocks.svg)',
+  ]);
+}

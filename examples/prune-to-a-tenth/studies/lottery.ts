@@ -2,7 +2,6 @@
 // or to an early step, against the same masks with other first weights, masks shuffled within each layer, small dense nets taught alone and by the
 // large one, and nets that were sparse from their first step. Every net gets the same epochs and decay, and every arm the rate of two that was better
 // on the validation images of another seed, at 21.0 % of the weights.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { classification, lossFunction } from '@frugal/core-trainer';
 import { readMnist } from '@frugal/datasets/node';
 import { accuracyOf, type Lesson } from '@frugal/example-mnist';
@@ -33,6 +32,7 @@ import {
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, quick, table } from '../../../benchmarks/harness.ts';
+import { fillPage, markdown, measuredAt, writePicture } from '../../../benchmarks/support/page.ts';
 import { tasksOf } from '../../../benchmarks/support/tasks.ts';
 import { fit, images } from '../recipe.ts';
 
@@ -250,15 +250,27 @@ const of = (name: string): number => mean(errors.get(name)!);
 const spread = (name: string): number => (SEEDS.length < 2 ? 0 : standardDeviation(errors.get(name)!));
 const percent = (name: string): string => `${(100 * of(name)).toFixed(2)} ± ${(100 * spread(name)).toFixed(2)}`;
 const asked = ROUNDS.filter((rounds) => ASKED.includes(rounds));
-console.log(`\nErrors on the test images in %, mean and spread of ${SEEDS.length} seeds; dense: ${percent('dense')}\n`);
-table(
-  ARMS.map((arm) => ({
-    net: arm,
-    rate: rates[arm],
-    ...Object.fromEntries(asked.map((k) => [`${(100 * density(k)).toFixed(1)} %`, percent(`${arm} ${k}`)])),
-  })),
+const summary = `Errors on the test images in %, mean and spread of ${SEEDS.length} seeds; dense: ${percent('dense')}.`;
+const rows = ARMS.map((arm) => ({
+  net: arm,
+  rate: rates[arm],
+  ...Object.fromEntries(asked.map((k) => [`${(100 * density(k)).toFixed(1)} %`, percent(`${arm} ${k}`)])),
+}));
+console.log(`\n${summary}\n`);
+table(rows);
+console.log(`\n${minutes()}`);
+const keyOf = (name: string): string => name.replace(/,? /g, '_').toLowerCase();
+const written = finish(
+  'lottery',
+  {
+    processor_minutes: processorMinutes(),
+    ...Object.fromEntries([...errors].map(([name, values]) => [`${keyOf(name)}_error`, mean(values)])),
+    ...Object.fromEntries([...errors.keys()].map((name) => [`${keyOf(name)}_spread`, spread(name)])),
+    ...Object.fromEntries(Object.entries(rates).map(([arm, rate]) => [`${keyOf(arm)}_rate`, rate])),
+  },
+  'runs',
 );
-if (!quick) {
+if (written) {
   const svg = curvesSvg(
     ARMS.map((arm) => ({
       name: arm,
@@ -273,19 +285,7 @@ if (!quick) {
       logX: true,
     },
   );
-  const folder = new URL('../../../docs/results/pictures/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('lottery.svg', folder), svg);
+  writePicture('sparsity-lottery', svg);
+  const picture = '![Test error against the share of weights that is left](sparsity-lottery.svg)';
+  fillPage('sparsity.md', 'lottery', [measuredAt(processorMinutes()), summary, markdown(rows), picture]);
 }
-console.log(`\n${minutes()}`);
-const keyOf = (name: string): string => name.replace(/,? /g, '_').toLowerCase();
-finish(
-  'lottery',
-  {
-    processor_minutes: processorMinutes(),
-    ...Object.fromEntries([...errors].map(([name, values]) => [`${keyOf(name)}_error`, mean(values)])),
-    ...Object.fromEntries([...errors.keys()].map((name) => [`${keyOf(name)}_spread`, spread(name)])),
-    ...Object.fromEntries(Object.entries(rates).map(([arm, rate]) => [`${keyOf(arm)}_rate`, rate])),
-  },
-  'runs',
-);

@@ -16,6 +16,7 @@ import {
 } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
 import { finish, quick, table } from '../../../benchmarks/harness.ts';
+import { writeData } from '../../../benchmarks/support/page.ts';
 import { cutInRounds, fit, images } from '../recipe.ts';
 
 const SEEDS = quick ? [1] : [1, 2, 3, 4, 5];
@@ -40,6 +41,8 @@ async function hiddenZeros(params: Tree, data: Dataset<Labelled>): Promise<numbe
 }
 
 const rows: Record<string, number>[] = [];
+/** Errors on the validation images, of the dense net and after each round. */
+const curves: number[][] = [];
 const longer: { readonly dense: number; readonly cut: number }[] = [];
 for (const seed of SEEDS) {
   const data = images(mnist, seed, quick ? 10_000 : 55_000);
@@ -56,6 +59,7 @@ for (const seed of SEEDS) {
     },
   });
   console.log(`seed ${seed}, validation errors: ${validation.map((error) => (100 * error).toFixed(2)).join(', ')} %`);
+  curves.push(validation);
   const error = async (p: Tree): Promise<number> => 1 - (await accuracyOf(model, p, data.test));
   const [before, after] = [await hiddenZeros(dense, data.test), await hiddenZeros(params, data.test)];
   const { size, zeros, parameters } = await weightSparsity(params);
@@ -96,7 +100,7 @@ table(rows);
 const over = (column: string): number => mean(rows.map((row) => row[column]!));
 console.log('As long, dense, beside the cut net:', longer);
 console.log(`\n${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
-finish(
+const written = finish(
   'prune-lenet300',
   {
     times_fewer: Math.min(...rows.map((row) => row['times fewer']!)),
@@ -113,3 +117,7 @@ finish(
   },
   'runs',
 );
+if (written) {
+  const seeds = rows.map((row, i) => ({ ...row, 'validation errors': curves[i]! }));
+  writeData('prune-lenet300', { seeds, longer });
+}

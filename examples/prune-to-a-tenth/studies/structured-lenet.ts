@@ -1,7 +1,6 @@
 // What runs/structured-lenet.sh runs: LeNet-5 on MNIST with whole channels and neurons cut out and the matrices made smaller, three seeds: accuracy
 // against measured speed. Units are picked by magnitude, activation, gradient or at random; what is left learns from the whole net, and so do nets
 // of the same shape from fresh weights, for as many epochs as whole and cut one together. Rates are chosen on validation images, for every arm alike.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { classification, lossFunction } from '@frugal/core-trainer';
 import { readMnist } from '@frugal/datasets/node';
 import { accuracyOf, type Lesson } from '@frugal/example-mnist';
@@ -36,6 +35,7 @@ import {
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, interleave, median, quick, table } from '../../../benchmarks/harness.ts';
+import { fillPage, markdown, measuredAt, writePicture } from '../../../benchmarks/support/page.ts';
 import { tasksOf } from '../../../benchmarks/support/tasks.ts';
 import { fit, images } from '../recipe.ts';
 
@@ -256,49 +256,35 @@ for await (const { x, y } of images(mnist, 1, IMAGES).test.batches({ key: key(0)
 const of = (name: string): number => mean(errors.get(name)!);
 const spread = (name: string): number => (SEEDS.length < 2 ? 0 : standardDeviation(errors.get(name)!));
 const percent = (name: string): string => `${(100 * of(name)).toFixed(2)} ± ${(100 * spread(name)).toFixed(2)}`;
-console.log(
-  `\nErrors on the test images in %: whole ${percent('whole')}, trained as long as whole and cut together ${percent('whole, as long')}\n`,
-);
-table(
-  SHARES.map((share, i) => ({
-    'units cut': `${100 * share} %`,
-    ...speeds[i]!,
-    ...Object.fromEntries(ARMS.map((arm) => [arm, percent(`${arm} ${share}`)])),
-  })),
-);
-console.log('\nErrors on the validation images directly after the cut:\n');
-table(
-  SHARES.map((share) => ({
-    'units cut': `${100 * share} %`,
-    ...Object.fromEntries(CUTS.map((arm) => [arm, percent(`${arm} ${share} before`)])),
-  })),
-);
-
-const svg = curvesSvg(
-  ARMS.map((arm) => ({
-    name: arm,
-    points: SHARES.map((share, i) => [speeds[i]!['speed 256']!, 100 * of(`${arm} ${share}`)] as const),
-    spread: SHARES.map((share) => 100 * spread(`${arm} ${share}`)),
-    ...(arm.startsWith('fresh') && { draw: 'dashed' as const }),
-  })),
-  {
-    title: 'LeNet-5 with units cut out: error against speed, three seeds',
-    xLabel: 'times as fast as the whole net (batch 256, processor time)',
-    yLabel: 'test error, %',
-  },
-);
-if (!quick) {
-  const folder = new URL('../../../docs/results/pictures/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL('structured-lenet.svg', folder), svg);
-}
+const summary = `Errors on the test images in %, mean and spread of ${SEEDS.length} seeds: whole ${percent('whole')}, trained as long as whole and cut together ${percent('whole, as long')}.`;
+const named = (share: number) => ({ 'units cut': `${Math.round(100 * share)} %` });
+const rows = SHARES.map((share) => ({
+  ...named(share),
+  ...Object.fromEntries(ARMS.map((arm) => [arm, percent(`${arm} ${share}`)])),
+}));
+const sizes = SHARES.map((share, i) => ({ ...named(share), ...speeds[i]! }));
+const directly = SHARES.map((share) => ({
+  ...named(share),
+  ...Object.fromEntries(CUTS.map((arm) => [arm, percent(`${arm} ${share} before`)])),
+}));
+const below = [
+  'How many times as fast as the whole net (processor time of one thread, batch 1 and 256), and how many times less:',
+  'Errors on the validation images directly after the cut, in %:',
+] as const;
+console.log(`\n${summary}\n`);
+table(rows);
+console.log(`\n${below[0]}\n`);
+table(sizes);
+console.log(`\n${below[1]}\n`);
+table(directly);
 console.log(`\n${minutes()}`);
 const short = (name: string): string => name.replaceAll(/[ ,.]+/g, '_');
-finish(
+const written = finish(
   'structured-lenet',
   {
     processor_minutes: processorMinutes(),
     ...Object.fromEntries([...errors].map(([name, values]) => [`${short(name)}_error`, mean(values)])),
+    ...Object.fromEntries([...errors.keys()].map((name) => [`${short(name)}_spread`, spread(name)])),
     ...Object.fromEntries(
       speeds.flatMap((one, i) =>
         Object.entries(one).map(([name, value]) => [
@@ -311,3 +297,37 @@ finish(
   },
   'runs',
 );
+if (written) {
+  const fast = speeds.map((one) => one['speed 256']!);
+  const svg = curvesSvg(
+    [
+      ...ARMS.map((arm) => ({
+        name: arm,
+        points: SHARES.map((share, i) => [fast[i]!, 100 * of(`${arm} ${share}`)] as const),
+        spread: SHARES.map((share) => 100 * spread(`${arm} ${share}`)),
+        ...(arm.startsWith('fresh') && { draw: 'dashed' as const }),
+      })),
+      ...['whole', 'whole, as long'].map((name) => ({
+        name,
+        points: [1, fast.at(-1)!].map((x) => [x, 100 * of(name)] as const),
+        draw: 'dashed' as const,
+      })),
+    ],
+    {
+      title: 'LeNet-5 with units cut out: error against speed, three seeds',
+      xLabel: 'times as fast as the whole net (batch 256, processor time)',
+      yLabel: 'test error, %',
+    },
+  );
+  writePicture('sparsity-structured-lenet', svg);
+  fillPage('sparsity.md', 'structured-lenet', [
+    measuredAt(processorMinutes()),
+    summary,
+    markdown(rows),
+    '![Test error against speed](sparsity-structured-lenet.svg)',
+    below[0],
+    markdown(sizes),
+    below[1],
+    markdown(directly),
+  ]);
+}

@@ -27,6 +27,27 @@ describe('curves', () => {
     expect(svg.match(/<path [^>]*stroke-width="1.8"/g)).toHaveLength(1);
   });
 
+  it('have error bars by half their length or by their ends', () => {
+    const svg = curvesSvg([
+      {
+        name: 'a',
+        points: [
+          [0, 1],
+          [1, 1],
+        ],
+        spread: [1, [0.5, 3]],
+      },
+    ]);
+    const [first, second] = [...svg.matchAll(/<path d="M[\d.]+ ([\d.]+)V([\d.]+)"/g)].map(([, from, to]) => [
+      +from!,
+      +to!,
+    ]);
+    const dot = Number(/cy="([\d.]+)"/.exec(svg)![1]);
+    expect((first![0]! + first![1]!) / 2).toBeCloseTo(dot, 0);
+    // From 0.5 below the point's 1 to 3: lengths below and above it are as 1 to 4.
+    expect((dot - second![1]!) / (second![0]! - dot)).toBeCloseTo(4, 0);
+  });
+
   it('spread x by its logarithm where asked', () => {
     const svg = curvesSvg(
       [

@@ -6,8 +6,8 @@ export interface Curve {
   readonly name: string;
   /** [x, y], in the order in which they are joined. */
   readonly points: readonly (readonly [x: number, y: number])[];
-  /** Half the length of each point's error bar, e.g. a standard deviation over seeds. */
-  readonly spread?: readonly number[];
+  /** Each point's error bar: half its length, e.g. a standard deviation over seeds, or its ends, e.g. of a Wilson interval. */
+  readonly spread?: readonly (number | readonly [low: number, high: number])[];
   /** Whether points are joined (default), stand alone, or are joined by a broken line. */
   readonly draw?: 'line' | 'dashed' | 'points';
 }
@@ -46,6 +46,12 @@ function rangeOf(values: readonly number[], room: number): [number, number] {
   return [low - room * (high - low), high + room * (high - low)];
 }
 
+/** The ends of the error bar of point i; without one the point itself. */
+function barOf({ points, spread }: Curve, i: number): readonly [low: number, high: number] {
+  const [own, y] = [spread?.[i] ?? 0, points[i]![1]];
+  return typeof own === 'number' ? [y - own, y + own] : own;
+}
+
 const shown = (value: number): string => String(Number(value.toPrecision(4)));
 
 /**
@@ -66,9 +72,7 @@ export function curvesSvg(curves: readonly Curve[], options: CurvesOptions = {})
     );
   }
   const along = (x: number): number => (logX ? Math.log(x) : x);
-  const reach = curves.flatMap(({ points, spread }) =>
-    points.flatMap(([, y], i) => [y - (spread?.[i] ?? 0), y + (spread?.[i] ?? 0)]),
-  );
+  const reach = curves.flatMap((curve) => curve.points.flatMap(([, y], i) => [y, ...barOf(curve, i)]));
   const [x0, x1] = rangeOf(
     all.map(([x]) => along(x)),
     0.03,
@@ -96,13 +100,14 @@ export function curvesSvg(curves: readonly Curve[], options: CurvesOptions = {})
     textAt(FRAME.left + inner.width / 2, HEIGHT - 8, xLabel, 'text-anchor="middle"'),
     textAt(-(FRAME.top + inner.height / 2), 14, yLabel, 'text-anchor="middle" transform="rotate(-90)"'),
   ];
-  const lines = curves.map(({ name, points, spread, draw = 'line' }, i) => {
+  const lines = curves.map((curve, i) => {
+    const { name, points, spread, draw = 'line' } = curve;
     const colour = COLOURS[i % COLOURS.length]!;
     const path = points.map(([x, y], k) => `${k === 0 ? 'M' : 'L'}${px(atX(x))} ${px(atY(y))}`).join('');
     const dashes = draw === 'dashed' ? ' stroke-dasharray="5 4"' : '';
-    const bars = (spread ?? []).map((half, k) => {
-      const [x, y] = points[k]!;
-      return `<path d="M${px(atX(x))} ${px(atY(y - half))}V${px(atY(y + half))}" stroke="${colour}" opacity="0.5"/>`;
+    const bars = (spread ?? []).map((_, k) => {
+      const [low, high] = barOf(curve, k);
+      return `<path d="M${px(atX(points[k]![0]))} ${px(atY(low))}V${px(atY(high))}" stroke="${colour}" opacity="0.5"/>`;
     });
     // Long curves would be a row of beads.
     const dots = points.length > 25 ? [] : points;
