@@ -34,7 +34,8 @@ function checkPattern({ keep, group }: Pattern): void {
  * first are cut.
  *
  * @returns Masks; the caller owns them.
- * @throws {FrugalError} `BAD_OPTION` for an impossible pattern, or inputs of a chosen parameter that are no multiple of `group`.
+ * @throws {FrugalError} `BAD_OPTION` for an impossible pattern, or inputs of a chosen parameter that are no multiple of `group`; `BAD_SCORES` for a
+ *   NaN.
  */
 export async function patternMasks(params: Tree, options: PatternMasksOptions): Promise<Masks> {
   checkPattern(options);
@@ -54,6 +55,9 @@ export async function patternMasks(params: Tree, options: PatternMasksOptions): 
         );
       }
       const values = (await leaf.data()) as Float32Array;
+      if (values.some(Number.isNaN)) {
+        throw new FrugalError('BAD_SCORES', `a score of '${path}' is NaN, so nothing can be ranked by it.`);
+      }
       masks[path] = tf.tensor(cutGroups(values, leaf.shape.at(-1)!, { keep, group }), leaf.shape, 'float32');
     }
     return masks;

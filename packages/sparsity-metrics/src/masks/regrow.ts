@@ -27,7 +27,7 @@ export type GrowBy = { readonly grads: Tree } | { readonly key: Key };
  *
  * @param share In [0, 1], of the weights that a layer has left.
  * @returns New masks; the caller owns them, and the old ones.
- * @throws {FrugalError} `BAD_OPTION`, `MASK_MISMATCH`.
+ * @throws {FrugalError} `BAD_OPTION`, `MASK_MISMATCH`; `BAD_SCORES` for a weight or gradient that is NaN.
  */
 export async function regrowMasks(params: Tree, masks: Masks, share: number, grow: GrowBy): Promise<Masks> {
   if (!(share >= 0 && share <= 1)) {
@@ -36,7 +36,7 @@ export async function regrowMasks(params: Tree, masks: Masks, share: number, gro
   checkMasks(masks, params);
   const weights = new Map(treeEntries(params));
   const gradients = 'grads' in grow ? new Map(treeEntries(grow.grads)) : undefined;
-  const regrown: [string, tf.Tensor][] = [];
+  const regrown: [string, Uint8Array][] = [];
   for (const [i, [path, mask]] of Object.entries(masks).entries()) {
     const alive = Uint8Array.from((await mask.data()) as Float32Array);
     const magnitudes = Float32Array.from((await weights.get(path)!.data()) as Float32Array, Math.abs);
@@ -50,9 +50,11 @@ export async function regrowMasks(params: Tree, masks: Masks, share: number, gro
         : Float32Array.from((await gradients.get(path)!.data()) as Float32Array, (g) => -Math.abs(g));
     const dead = alive.map((one) => 1 - one);
     for (const at of smallest(wanted, dead, moving)) alive[at] = 1;
-    regrown.push([path, tf.tensor(Float32Array.from(alive), mask.shape, 'float32')]);
+    regrown.push([path, alive]);
   }
-  return Object.fromEntries(regrown);
+  return Object.fromEntries(
+    regrown.map(([path, alive]) => [path, tf.tensor(Float32Array.from(alive), masks[path]!.shape, 'float32')]),
+  );
 }
 
 /** Share of weights that move at a step: half a cosine from `share` to 0 at `end`, as RigL has it. */

@@ -21,6 +21,12 @@ it('takes the smallest, of equal ones the first, of those alive only: as sorting
   );
 });
 
+it('refuses to rank by NaN, unless it is cut already', () => {
+  const scores = Float32Array.of(3, Number.NaN, 1, 2);
+  expect(() => smallest(scores, Uint8Array.of(1, 1, 1, 1), 2)).toThrow(/NaN/);
+  expect(Array.from(smallest(scores, Uint8Array.of(1, 0, 1, 1), 2))).toEqual([2, 3]);
+});
+
 it('counts what to cut: shares of what is left, halves to even, counts, a sparsity to reach', () => {
   expect([0.5, 0.3].map((share) => countToCut(share, 5, 10))).toEqual([2, 2]);
   expect(countToCut(0.5, 7, 10)).toBe(4);

@@ -1,7 +1,10 @@
+import { FrugalError } from '@frugal/tensor';
+
 /**
  * The indices of the `count` smallest scores among those that `alive` says are left; of equal ones the first.
  *
- * @throws {RangeError} Never: `count` is checked by `countToCut`.
+ * @param count Checked by `countToCut`.
+ * @throws {FrugalError} `BAD_SCORES` for a NaN among those that are left, unless none or all of them go.
  */
 export function smallest(scores: Float32Array, alive: Uint8Array, count: number): Uint32Array {
   const candidates = new Uint32Array(scores.length);
@@ -13,7 +16,9 @@ export function smallest(scores: Float32Array, alive: Uint8Array, count: number)
   // A threshold by sorting plain numbers is far faster than sorting indices by a comparison.
   const sorted = new Float32Array(length);
   for (let i = 0; i < length; i++) sorted[i] = scores[indices[i]!]!;
-  sorted.sort();
+  sorted.sort(); // NaN comes last
+  if (Number.isNaN(sorted[length - 1]))
+    throw new FrugalError('BAD_SCORES', 'A score is NaN, so nothing can be ranked by it.');
   const threshold = sorted[count - 1]!;
   let below = 0;
   while (below < length && sorted[below]! < threshold) below++;

@@ -4,7 +4,7 @@ import { readParts } from './unpack.ts';
 
 /** Options of `decodeSparse` and `decodeDelta`. */
 export interface DecodeSparseOptions {
-  /** The most elements that a tensor may have: a small file may claim a huge one. Default 2²⁸, one GiB. */
+  /** The most elements that all tensors together may have: a small file may claim huge ones. Default 2²⁸, one GiB. */
   maxElements?: number;
 }
 

@@ -118,12 +118,16 @@ describeEachBackend('sparse files', () => {
       ];
       for (const [entry, message] of bad) await expect(decodeSparse(await file(entry))).rejects.toThrow(message);
       await expect(decodeSparse(await file(delta, { w: values }))).rejects.toThrow(/missing/);
+      const twice = { a: tf.zeros([10, 10]), b: tf.zeros([10, 10]) };
+      const { bytes: small } = await encodeSparse(twice);
+      treeDispose((await decodeSparse(small, { maxElements: 200 })).tree);
+      await expect(decodeSparse(small, { maxElements: 199 })).rejects.toThrow(/100 elements.* room for 99/);
       await expect(decodeSparse(await encodeSafetensors({ w: values }))).rejects.toThrow(/decodeSafetensors/);
       const noJson = await encodeSafetensors({ w: values }, { metadata: { 'frugal.sparse': '{' } });
       await expect(decodeSparse(noJson)).rejects.toThrow(/no JSON/);
       const nan = { w: tf.tensor2d([[Number.NaN]]) };
       await expect(encodeSparse(nan, { bits: 8 })).rejects.toThrow(/Take 32/);
-      treeDispose([values, places, nan]);
+      treeDispose([values, places, twice, nan]);
     });
   });
 });

@@ -31,6 +31,7 @@ export async function readParts(
     const { base, entries } = parse(description);
     check?.(base);
     const leaves: [string, tf.Tensor][] = [];
+    let room = maxElements;
     for (const [path, stored] of Object.entries(tensors)) {
       if (path.endsWith(PLACES)) continue;
       const entry = entries.get(path);
@@ -38,7 +39,8 @@ export async function readParts(
         leaves.push([path, stored]);
         continue;
       }
-      const size = sizeOf(path, entry, maxElements);
+      const size = sizeOf(path, entry, room);
+      room -= size;
       const under = (await ground(path, entry.shape)) ?? new Float32Array(size);
       const values = await unpack(path, entry, { stored, places: tensors[path + PLACES], ground: under });
       const tensor = tf.tensor(values, entry.shape, 'float32');
@@ -71,7 +73,7 @@ function parse(description: string | undefined): Description {
   return { base: parsed.base, entries: new Map(Object.entries(parsed.entries as Record<string, Entry>)) };
 }
 
-function sizeOf(path: string, entry: Entry, maxElements: number): number {
+function sizeOf(path: string, entry: Entry, room: number): number {
   const { shape, coding, scale } = entry ?? {};
   const sizes = Array.isArray(shape) && shape.every((size) => Number.isInteger(size) && size >= 0);
   const scaled = scale === undefined || (typeof scale === 'number' && Number.isFinite(scale));
@@ -79,8 +81,8 @@ function sizeOf(path: string, entry: Entry, maxElements: number): number {
     throw broken(`the entry of '${path}' is ${JSON.stringify(entry)}`);
   }
   const size = shape.reduce((product, one) => product * one, 1);
-  if (size <= maxElements) return size;
-  throw new FrugalError('SPARSE_FILE', `'${path}' has ${size} elements, more than maxElements (${maxElements}).`);
+  if (size <= room) return size;
+  throw new FrugalError('SPARSE_FILE', `'${path}' has ${size} elements, and maxElements leaves room for ${room}.`);
 }
 
 async function unpack(

@@ -144,7 +144,7 @@ export interface BlockAmounts {
  * Picks the heads and the hidden units to keep, the best of each block; a block keeps at least one of both.
  *
  * @returns For `blockMasks` and `compactBlocks`.
- * @throws {FrugalError} `BAD_OPTION` for an amount out of range.
+ * @throws {FrugalError} `BAD_OPTION` for an amount out of range, `BAD_SCORES` for a NaN.
  */
 export function pruneBlocks(scores: BlockScores, { heads = 0, hidden = 0 }: BlockAmounts): Required<KeptInBlock>[] {
   const keep = (values: Float32Array, amount: Amount): number[] => {

@@ -123,5 +123,6 @@ describe('unitsAbove', () => {
     expect(unitsAbove(scores)).toEqual({ a: [1, 2, 3], b: [0] });
     expect(unitsAbove(scores, 0.6)).toEqual({ a: [2, 3], b: [0] });
     expect(() => unitsAbove(scores, -1)).toThrow(/share must be at least 0/);
+    expect(() => unitsAbove({ a: Float32Array.of(1, Number.NaN) })).toThrow(/NaN/);
   });
 });

@@ -76,12 +76,14 @@ export async function gradientScores(model: AnyModule, params: Tree, grads: Tree
  *
  * @param share At least 0, the default, which leaves out only what scored 0. A layer keeps its best unit in any case.
  * @returns For `unitMasks` and `compact`.
- * @throws {FrugalError} `BAD_OPTION`.
+ * @throws {FrugalError} `BAD_OPTION`; `BAD_SCORES` for a NaN.
  */
 export function unitsAbove(scores: UnitScores, share = 0): KeptUnits {
   if (!(share >= 0)) throw new FrugalError('BAD_OPTION', `unitsAbove: share must be at least 0, got ${share}.`);
   const kept = Object.entries(scores).map(([path, values]) => {
-    const limit = (share * values.reduce((sum, value) => sum + value, 0)) / values.length;
+    const total = values.reduce((sum, value) => sum + value, 0);
+    if (Number.isNaN(total)) throw new FrugalError('BAD_SCORES', `unitsAbove: a score of '${path}' is NaN.`);
+    const limit = (share * total) / values.length;
     const above = Array.from(values.keys()).filter((unit) => values[unit]! > limit);
     return [path, above.length > 0 ? above : [values.indexOf(Math.max(...values))]] as const;
   });

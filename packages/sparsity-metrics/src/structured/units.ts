@@ -52,7 +52,7 @@ function norms(weight: ArrayLike<number>, units: number, norm: 1 | 2): Float32Ar
  * @param model A model with a `spec`: chains of dense, conv2d, activations, pooling, flatten.
  * @param amount A share of what is left, `{ count }` or `{ sparsity }`; per layer with scope `'layer'`.
  * @returns Indices by layer path: for `unitMasks`, or at once for `compact`.
- * @throws {FrugalError} `NOT_PRUNABLE`, `BAD_OPTION`.
+ * @throws {FrugalError} `NOT_PRUNABLE`, `BAD_OPTION`; `BAD_SCORES` for a NaN.
  */
 export async function pruneUnits(
   model: AnyModule,
