@@ -3,15 +3,20 @@ import { accuracyOf, lesson, recipeOf } from '@frugal/example-mnist';
 import { atLeast, atMost, count, type ExampleOptions, type Io, percent, type Target } from '@frugal/example-support';
 import {
   criticalRate,
+  hessian,
   type Problem,
   probe,
   type Recommendation,
   rangeTest,
+  type SharpnessTracker,
+  type SpectralDensity,
+  spectralDensity,
   terminalChart,
+  trackSharpness,
   warmCosine,
 } from '@frugal/lr-probe';
 import { mlp } from '@frugal/nn';
-import { foldIn, key, type Labelled, type Tree } from '@frugal/tensor';
+import { type Dataset, foldIn, key, type Labelled, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 
 /** Options of this example. */
@@ -63,17 +68,13 @@ export async function runEarlyPhase(options: EarlyPhaseOptions, io: Io): Promise
   io.print('\nShort copies of the whole run say more:');
   const advice = await probe(problem, { optimizer: adam, steps, setting: 'thorough' });
   explain(advice, io);
-  if (options.report !== '') {
-    // Vega is large: loaded only for this.
-    const { htmlReport } = await import('./report.ts');
-    io.print(`Report: ${await io.save(options.report, await htmlReport({ advice, critical, test }))}`);
-  }
 
-  const final = async (rate: number): Promise<number> => {
+  const final = async (rate: number, hooks: readonly SharpnessTracker[] = []): Promise<number> => {
     const run = train({
       ...{ model, loss, params: params as never, data: data.train, steps, key: foldIn(key(seed), 2) },
       optimizer: adam(warmCosine(0.1)(rate, steps)),
       guards: { nonFinite: 'ignore' },
+      hooks: hooks as never[],
     });
     const result = await run.result;
     const accuracy = await accuracyOf(model as never, result.params as Tree, data.test);
@@ -81,7 +82,8 @@ export async function runEarlyPhase(options: EarlyPhaseOptions, io: Io): Promise
     return accuracy;
   };
   io.print(`\nTrained at ${advice.rate.toPrecision(2)} for ${count(steps)} steps, and the grid that this saved:`);
-  const accuracy = await final(advice.rate);
+  const reported = options.report === '' ? [] : [trackSharpness(problem, { every: 10, optimizer: 'adam' })];
+  const accuracy = await final(advice.rate, reported);
   io.print(`  ${advice.rate.toExponential(1).padStart(8)}  ${percent(accuracy)}  ← recommended`);
   let best = 0;
   for (const rate of grid) {
@@ -89,12 +91,32 @@ export async function runEarlyPhase(options: EarlyPhaseOptions, io: Io): Promise
     best = Math.max(best, reached);
     io.print(`  ${rate.toExponential(1).padStart(8)}  ${percent(reached)}`);
   }
+  for (const tracker of reported) {
+    // Vega is large: loaded only for this.
+    const { htmlReport } = await import('./report.ts');
+    const density = await densityAt(problem);
+    const html = await htmlReport({ advice, critical, test, sharpness: tracker.points, density });
+    io.print(`Report: ${await io.save(options.report, html)}`);
+    tracker.dispose();
+  }
   tf.dispose(params as tf.TensorContainer);
   const cheaper = advice.grid!.flops / advice.cost.flops;
   return [
     atMost('accuracy below the best of the grid', best - accuracy, 0.01, percent),
     atLeast('times cheaper than the grid', cheaper, 12, (value) => value.toFixed(1)),
   ];
+}
+
+/** The spectrum of the Hessian of the first batch's loss. */
+async function densityAt({ params, data, key: k }: Problem<Tree, Labelled>): Promise<SpectralDensity> {
+  for await (const batch of (data as Dataset<Labelled>).batches({ key: k, epoch: 0 })) {
+    const operator = hessian(loss as never, params, [batch] as never[]);
+    const density = await spectralDensity(operator, { key: foldIn(k, 1), starts: 2 });
+    operator.dispose();
+    tf.dispose(batch as never);
+    return density;
+  }
+  throw new Error('There are no batches.');
 }
 
 function explain({ evidence, rate, parts, cost, grid: full }: Recommendation, io: Io): void {

@@ -24,9 +24,7 @@ for (const [name, picture] of Object.entries(pictures)) {
 }
 
 const page = new URL('lr-probe.md', folder);
-const result = JSON.parse(read(new URL('../../../runs/results/lr-advice.json', folder))) as Parameters<
-  typeof tablesOf
->[1];
+const result = JSON.parse(read(new URL('../../runs/results/lr-advice.json', folder))) as Parameters<typeof tablesOf>[1];
 const [start, end] = ['<!-- tables: made by runs/lr-advice.sh -->', '<!-- end of tables -->'];
 const [before, rest] = read(page).split(start) as [string, string];
 writeFileSync(page, `${before}${start}\n\n${tablesOf(cases, result)}\n\n${end}${rest.split(end)[1]!}`);

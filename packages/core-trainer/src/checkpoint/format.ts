@@ -4,7 +4,6 @@ import {
   encodeSafetensorsStream,
   type Key,
   type Tree,
-  treeEntries,
 } from '@frugal/tensor';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { crc32c } from './crc32c.ts';

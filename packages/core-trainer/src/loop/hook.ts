@@ -9,6 +9,8 @@ export interface LiveRun<P extends Tree = Tree> {
   readonly epoch: number;
   /** The parameters being trained. They stay the run's: clone what you keep. */
   readonly params: P;
+  /** The optimizer's state. Stays the run's too. */
+  readonly optimizer: Tree;
   /** Calls `f` with the parameters to evaluate and to ship: the averaged ones where there are some. */
   withEvaluationParams<R>(f: (params: P) => R): R;
   /** Ends the run after this step, with reason `'stopped'`. */

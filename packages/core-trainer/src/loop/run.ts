@@ -326,6 +326,9 @@ export class TrainingRun<P extends Tree, B> {
       get params() {
         return run.#advancer.progress.params;
       },
+      get optimizer() {
+        return run.#advancer.progress.optimizer;
+      },
       withEvaluationParams(f) {
         const own = run.#evaluationParams();
         try {

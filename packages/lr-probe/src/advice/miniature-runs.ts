@@ -1,9 +1,10 @@
+import type { Tree } from '@frugal/tensor';
 import { checkNumber, ProbeError } from '../errors.ts';
 import type { GradientNoise } from '../noise/running.ts';
 import { type CriticalRate, findCriticalRate } from '../probes/critical-rate.ts';
 import { type Miniature, runMiniature } from '../probes/miniature.ts';
 import type { ProbeCost } from '../problem.ts';
-import { onScene } from '../scene.ts';
+import { onScene, type Scene } from '../scene.ts';
 import { climb } from './climb.ts';
 import type { Advice, Confidence, Policy } from './policy.ts';
 
@@ -31,6 +32,8 @@ export interface MiniatureRunsOptions {
 const CLOSE = 0.01;
 /** Difference of two losses, relative, that makes the better rate e times as heavy. */
 const TEMPERATURE = 0.1;
+/** Relative difference of two losses that float32 and its sums do not resolve. */
+const RESOLUTION = 2 ** -22;
 
 /**
  * Miniature runs of the whole schedule, climbed from η_c to a bracket: the default.
@@ -38,6 +41,9 @@ const TEMPERATURE = 0.1;
  * The rate is the geometric mean of the lowest and its two neighbours, each with weight exp(−(L − L_min) / (0.1 L_min)): a
  * pick between the rungs that is not at the mercy of one of them, as the top of a parabola would be. The longer the run
  * is compared to its miniatures, the lower its best rate: times (6 n / T)^`shrink` where it is longer than six of them.
+ *
+ * Its `advise` throws `ProbeError`: `NOT_FINITE`, `DIVERGED`; `FLAT` where no rate changes the loss, `UNBOUNDED` where the highest of many
+ * is the best, `NO_DESCENT` where none lowers the loss.
  */
 export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
   const {
@@ -83,10 +89,42 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
           const tried = runs.map(({ rate }) => rate.toPrecision(2)).join(', ');
           throw new ProbeError('DIVERGED', `miniature runs of ${steps} steps diverged at every rate: ${tried}.`);
         }
+        await refuseGuess(scene, runs, rateOf(pick), examples);
         const factor = Math.min(1, ((6 * steps) / whole) ** shrink);
         return adviceFrom({ runs, best: rateOf(pick), critical, steps, whole, factor, cost: scene.cost });
       }),
   };
+}
+
+/** A failed search is a failure: the rate where it began, or where it gave up, is none to recommend. */
+async function refuseGuess<P extends Tree, B>(
+  scene: Scene<P, B>,
+  runs: readonly Miniature[],
+  best: number,
+  examples: number,
+): Promise<void> {
+  const at = runs.findIndex(({ rate }) => rate === best);
+  const { loss, losses } = runs[at]!;
+  const rates = `rates from ${runs[0]!.rate.toPrecision(2)} to ${runs.at(-1)!.rate.toPrecision(2)}`;
+  if (runs.every((run) => Math.abs(run.loss - loss) <= RESOLUTION * Math.abs(loss))) {
+    throw new ProbeError(
+      'FLAT',
+      `miniature runs at ${rates} all ended at a loss of ${loss}: the rate changes nothing.`,
+    );
+  }
+  if (at === runs.length - 1) {
+    throw new ProbeError(
+      'UNBOUNDED',
+      `of miniature runs at ${rates} the last ended lowest. Is the loss bounded below?`,
+    );
+  }
+  if (losses.at(-1)! < losses[0]! && at > 0) return;
+  const start = await scene.loss(scene.problem.params, await scene.batchesOf(examples));
+  if (loss < start && at > 0) return;
+  throw new ProbeError(
+    'NO_DESCENT',
+    `of miniature runs at ${rates} the best ended at a loss of ${loss}, from ${start}. The parameters may be trained already.`,
+  );
 }
 
 function adviceFrom(found: {
@@ -120,7 +158,7 @@ function middle(runs: readonly Miniature[], best: number): number {
   const lowest = runs[at]!.loss;
   let [weights, sum] = [0, 0];
   for (const { rate, loss } of runs.slice(Math.max(0, at - 1), at + 2)) {
-    const weight = Math.exp((lowest - loss) / (TEMPERATURE * Math.abs(lowest)));
+    const weight = Math.exp((lowest - loss) / (TEMPERATURE * Math.abs(lowest) || Number.MIN_VALUE));
     weights += weight;
     sum += weight * Math.log(rate);
   }
@@ -143,12 +181,8 @@ function judge(
       `Longer runs want lower rates: times ${factor.toFixed(2)} for a run ${Math.round(whole / steps)} times as long.`,
     );
   }
-  const neighbours = [runs[at - 1], runs[at + 1]];
-  if (neighbours.some((run) => run === undefined)) {
-    reasons.push('One side of it was not measured, so a better rate may lie there.');
-    return { confidence: 'low', reasons };
-  }
-  const close = neighbours.filter((run) => run!.loss - lowest < CLOSE * Math.abs(lowest));
+  const neighbours = [runs[at - 1]!, runs[at + 1]!];
+  const close = neighbours.filter((run) => run.loss - lowest < CLOSE * Math.abs(lowest));
   if (close.length === 2) {
     reasons.push('Both neighbours ended within 1 %: the rate matters little here, or the runs were too short to tell.');
     return { confidence: 'low', reasons };

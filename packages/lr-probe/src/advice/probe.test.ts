@@ -1,7 +1,8 @@
 import { adamw, momentum, sgd } from '@frugal/core-trainer';
+import { key } from '@frugal/tensor';
 import { describeEachBackend, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { blobs, release } from '../fixtures/problems.ts';
 import { runMiniature } from '../probes/miniature.ts';
 import { onScene } from '../scene.ts';
@@ -83,12 +84,27 @@ describeEachBackend('advice', () => {
   });
 });
 
-describe('advice that there is none', () => {
+describeEachBackend('advice that there is none', () => {
   it('is an error, not a guess', async () => {
     const problem = { ...blobs(), loss: () => tf.scalar(Number.NaN) };
     await expect(probe(problem, { optimizer: sgd, steps: 50 })).rejects.toMatchObject({ code: 'NOT_FINITE' });
     await expect(probe(problem, { optimizer: sgd, steps: 0 })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(() => miniatureRuns({ share: 2 })).toThrow('share');
     release(problem);
+  });
+
+  it.each([
+    ['constant', (w: tf.Tensor) => tf.add(tf.mul(w, 0), 3), 1, 'FLAT'],
+    ['unbounded below', (w: tf.Tensor) => tf.neg(w), 1, 'UNBOUNDED'],
+    ['at its minimum', (w: tf.Tensor) => tf.square(w), 0, 'FLAT'],
+    ['raised by every step', (w: tf.Tensor) => tf.add(tf.abs(w), 0.1), 1e-9, 'NO_DESCENT'],
+  ] as const)('for a loss that is %s', async (_, f, start, code) => {
+    await expectNoLeak(async () => {
+      const params = { w: tf.scalar(start) };
+      const data = [{ x: tf.zeros([1]) }];
+      const problem = { loss: (p: typeof params) => f(p.w), params, data, key: key(1) };
+      await expect(probe(problem, { optimizer: sgd, steps: 50 })).rejects.toMatchObject({ code });
+      release(problem);
+    });
   });
 });

@@ -1,13 +1,15 @@
 import { foldIn, type Key } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../errors.ts';
+import type { ProbeOptions } from '../problem.ts';
 import { lanczos } from './lanczos.ts';
 import type { SymmetricOperator } from './operators.ts';
 import { tridiagonalEigen } from './tridiagonal.ts';
 import { randomVector } from './vectors.ts';
+import { watched } from './watched.ts';
 
 /** Options of `spectralDensity`. */
-export interface DensityOptions {
+export interface DensityOptions extends ProbeOptions {
   readonly key: Key;
   /** Lanczos steps from each start. Default 40. */
   readonly steps?: number;
@@ -25,17 +27,16 @@ export interface SpectralDensity {
 }
 
 /** Stochastic Lanczos quadrature (arXiv 1610.04415 and others): the spectral density from a few random starts. */
-export async function spectralDensity(
-  operator: SymmetricOperator,
-  { key, steps = 40, starts = 3 }: DensityOptions,
-): Promise<SpectralDensity> {
+export async function spectralDensity(operator: SymmetricOperator, options: DensityOptions): Promise<SpectralDensity> {
+  const { key, steps = 40, starts = 3 } = options;
   checkNumber('steps', steps, { min: 2, integer: true });
   checkNumber('starts', starts, { min: 1, integer: true });
   const nodes: { value: number; share: number }[] = [];
+  const matrix = watched(operator, options, 'density', starts * Math.min(steps, operator.size));
   let products = 0;
   for (let i = 0; i < starts; i++) {
     const start = randomVector(foldIn(key, i), operator.size, 'unit');
-    const { diagonal, offDiagonal, basis } = await lanczos(operator, start, steps);
+    const { diagonal, offDiagonal, basis } = await lanczos(matrix, start, steps);
     tf.dispose(basis);
     products += basis.length;
     const { values, vectors } = tridiagonalEigen(diagonal, offDiagonal);

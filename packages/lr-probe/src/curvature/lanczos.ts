@@ -1,9 +1,11 @@
 import { foldIn, type Key } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkNumber } from '../errors.ts';
+import type { ProbeOptions } from '../problem.ts';
 import type { SymmetricOperator } from './operators.ts';
 import { tridiagonalEigen } from './tridiagonal.ts';
 import { randomVector } from './vectors.ts';
+import { watched } from './watched.ts';
 
 /** A basis in which an operator is tridiagonal. */
 export interface LanczosBasis {
@@ -43,19 +45,17 @@ export async function lanczos(
       const rest = orthogonalise(product, basis);
       const numbers = tf.tidy(() => tf.stack([tf.dot(product, last), tf.norm(rest), tf.norm(product)]));
       product.dispose();
-      const [alpha, beta, scale] = await numbers.data();
-      numbers.dispose();
-      diagonal.push(alpha!);
-      offDiagonal.push(beta!);
-      // A rest of rounding: the basis spans everything that the start can reach.
-      const ended = !(beta! > 1e-6 * scale!) || basis.length === Math.min(steps, operator.size);
-      if (watch(diagonal, offDiagonal) || ended) {
-        rest.dispose();
-        return { diagonal, offDiagonal, basis };
+      try {
+        const [alpha, beta, scale] = await numbers.data();
+        diagonal.push(alpha!);
+        offDiagonal.push(beta!);
+        // A rest of rounding: the basis spans everything that the start can reach.
+        const ended = !(beta! > 1e-6 * scale!) || basis.length === Math.min(steps, operator.size);
+        if (watch(diagonal, offDiagonal) || ended) return { diagonal, offDiagonal, basis };
+        basis.push(tf.div(rest, beta!) as tf.Tensor1D);
+      } finally {
+        tf.dispose([numbers, rest]);
       }
-      const unit = tf.div(rest, beta!) as tf.Tensor1D;
-      rest.dispose();
-      basis.push(unit);
     }
   } catch (error) {
     tf.dispose(basis);
@@ -64,7 +64,7 @@ export async function lanczos(
 }
 
 /** Options of `topEigenpairs`. */
-export interface EigenOptions {
+export interface EigenOptions extends ProbeOptions {
   readonly key: Key;
   /** How many. Default 1. */
   readonly count?: number;
@@ -76,7 +76,6 @@ export interface EigenOptions {
   readonly limit?: number;
   /** A guess at the first eigenvector [n], e.g. the last one along a run; stays the caller's. */
   readonly start?: tf.Tensor1D;
-  readonly signal?: AbortSignal;
 }
 
 /** Eigenvalues with their vectors. */
@@ -98,12 +97,11 @@ export interface Eigenpairs {
  * Holds a vector of the operator's size for each product.
  */
 export async function topEigenpairs(operator: SymmetricOperator, options: EigenOptions): Promise<Eigenpairs> {
-  const { key, count = 1, which = 'largest', tolerance = 1e-4, limit = 100, signal } = options;
+  const { key, count = 1, which = 'largest', tolerance = 1e-4, limit = 100 } = options;
   checkNumber('count', count, { min: 1, max: operator.size, integer: true });
   checkNumber('limit', limit, { min: count, integer: true });
   let found: { at: number[]; values: number[]; vectors: number[][]; residuals: number[] } | undefined;
   const watch: Watch = (diagonal, offDiagonal) => {
-    signal?.throwIfAborted();
     const { values, vectors } = tridiagonalEigen(diagonal, offDiagonal);
     const rank = which === 'largest' ? (i: number) => -values[i]! : (i: number) => -Math.abs(values[i]!);
     const at = values
@@ -121,7 +119,7 @@ export async function topEigenpairs(operator: SymmetricOperator, options: EigenO
     options.start === undefined
       ? randomVector(foldIn(key, 0), operator.size, 'unit')
       : tf.tidy(() => tf.div(options.start!, tf.norm(options.start!)) as tf.Tensor1D);
-  const { basis } = await lanczos(operator, start, limit, watch);
+  const { basis } = await lanczos(watched(operator, options, 'eigenpairs', limit), start, limit, watch);
   const { at, values, vectors, residuals } = found!;
   const scale = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const pairs = tf.tidy(() => {

@@ -28,7 +28,7 @@ export async function sharpness<P extends Tree, B>(
   problem: Problem<P, B>,
   options: SharpnessOptions = {},
 ): Promise<Eigenpairs & { readonly sharpness: number }> {
-  const { examples, preconditioner, tolerance = 1e-3, onEvent: _, ...rest } = options;
+  const { examples, preconditioner, tolerance = 1e-3, ...rest } = options;
   return onScene(problem, options, async (scene) => {
     const batches = examples === undefined ? [await scene.batch(0)] : await scene.batchesOf(examples);
     const state = scene.state();
@@ -67,19 +67,21 @@ export async function batchSharpness<P extends Tree, B>(
     for (let i = 0; i < batches; i++) {
       const batch = await scene.batch(i);
       const state = scene.state();
-      const { loss, grads } = scene.gradient(problem.params, batch, i, state);
-      const dense = treeMaterialize(grads);
-      treeDispose([loss, grads] as Tree);
-      const gradient = flatten(dense);
-      treeDispose(dense);
-      const operator = hessian(problem.loss, problem.params, [batch], {
-        ctx: { train: true, key: scene.stepKey(i), state },
-      });
-      const value = tf.tidy(() => tf.div(tf.dot(gradient, operator.apply(gradient)), tf.sum(tf.square(gradient))));
-      operator.dispose();
-      state.dispose();
-      gradient.dispose();
-      values.push(await read(value));
+      try {
+        const { loss, grads } = scene.gradient(problem.params, batch, i, state);
+        const dense = treeMaterialize(grads);
+        treeDispose([loss, grads] as Tree);
+        const gradient = flatten(dense);
+        treeDispose(dense);
+        const ctx = { train: true, key: scene.stepKey(i), state };
+        const operator = hessian(problem.loss, problem.params, [batch], { ctx });
+        const value = tf.tidy(() => tf.div(tf.dot(gradient, operator.apply(gradient)), tf.sum(tf.square(gradient))));
+        operator.dispose();
+        gradient.dispose();
+        values.push(await read(value));
+      } finally {
+        state.dispose();
+      }
       scene.tell({ probe: 'batchSharpness', done: i + 1, total: batches });
     }
     return { mean: values.reduce((sum, value) => sum + value, 0) / batches, values, cost: scene.cost };

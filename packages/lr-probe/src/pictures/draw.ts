@@ -22,19 +22,26 @@ export async function drawSvg(picture: Picture, { vega, vegaLite }: VegaModules)
   const { spec } = vegaLite.compile(picture as never);
   const view = new vega.View(vega.parse(spec as never) as never, { renderer: 'none' } as never);
   try {
-    return await view.toSVG();
+    const svg = await view.toSVG();
+    // Read out by screen readers.
+    return svg.replace('>', `><title>${escaped(titleOf(picture))}</title>`);
   } finally {
     view.finalize();
   }
 }
 
+function titleOf({ title }: Picture): string {
+  const { text = title } = (title ?? {}) as { text?: unknown };
+  return typeof text === 'string' ? text : 'A picture';
+}
+
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
-const style = `body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.5rem } .rate { font-size: 2rem; font-weight: 600 } .pictures { display: flex; flex-wrap: wrap; gap: 1.5rem }
-svg { max-width: 100%; height: auto } table { border-collapse: collapse } td { padding: .15rem 1rem .15rem 0; vertical-align: top }
-td:first-child { color: #666 }`;
+const style = `body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.5rem } .rate { font-size: 2rem; font-weight: 600 } .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 1.5rem; margin-top: 2rem }
+svg { width: 100%; max-width: 36rem; height: auto } table { border-collapse: collapse } td { padding: .15rem 1rem .15rem 0; vertical-align: top }
+td:first-child { color: #666; white-space: nowrap }`;
 
 /**
  * A report of a recommendation as one HTML file that needs nothing else: the rate, why, what it cost, and pictures.
@@ -53,10 +60,12 @@ export function reportHtml(advice: Recommendation, svgs: readonly string[], titl
     ['cost', `${cost.gradients} gradients and ${cost.forwards} forward passes, ${(cost.ms / 1000).toFixed(1)} s`],
     ...(grid === undefined
       ? []
-      : ([['instead of', `${grid.runs} full runs: ${(grid.flops / cost.flops).toFixed(0)} times the FLOPs`]] as [
-          string,
-          string,
-        ][])),
+      : ([
+          [
+            'instead of',
+            `${grid.runs} full runs of ${(grid.ms / 1000).toFixed(1)} s in all: ${(grid.flops / cost.flops).toFixed(0)} times the FLOPs`,
+          ],
+        ] as [string, string][])),
   ];
   const table = rows.map(([name, text]) => `<tr><td>${escaped(name)}</td><td>${escaped(text)}</td></tr>`).join('\n');
   return `<!doctype html>

@@ -39,7 +39,7 @@ describeEachBackend('pictures', (backend) => {
       expect(svgs[2]).toContain(`recommended: ${advice.rate.toPrecision(2)}`);
       expect(svgs[3]).toContain('stability threshold');
       for (const svg of svgs) {
-        expect(svg).toMatch(/^<svg/);
+        expect(svg).toMatch(/^<svg[^>]*><title>[A-Za-z ]+<\/title>/);
         expect(svg).not.toMatch(/NaN|undefined|Infinity/);
       }
       const html = reportHtml(advice, svgs, 'A <test>');

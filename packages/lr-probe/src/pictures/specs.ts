@@ -137,21 +137,30 @@ export function miniaturesPicture({ evidence, rate }: Pick<Recommendation, 'evid
   };
 }
 
-/** Sharpness along a run, against what the optimizer bears. */
+/** Sharpness along a run, against what the optimizer bears; where the rate is near 0 that leaves the picture. */
 export function sharpnessPicture(points: readonly SharpnessPoint[]): Picture {
   const values = points.flatMap(({ step, sharpness, threshold }) => [
     { step, value: sharpness, what: 'sharpness' },
     ...(Number.isFinite(threshold) ? [{ step, value: threshold, what: 'stability threshold' }] : []),
   ]);
+  const [seen, borne] = [points.map(({ sharpness }) => sharpness), points.map(({ threshold }) => threshold)];
+  const lowestBorne = Math.min(...borne.filter(Number.isFinite));
+  const top = 1.5 * Math.max(...seen, Number.isFinite(lowestBorne) ? lowestBorne : 0);
+  const least = Math.min(...seen, lowestBorne);
+  // Adam's first steps are thousands of times sharper than its last.
+  const scale =
+    least > 0 && top > 50 * least
+      ? { type: 'log', domain: [least / 1.5, top] }
+      : { domain: [Math.min(0, ...seen), top] };
   return {
     ...frame,
     config,
     title: 'Sharpness along the run',
     data: { values },
-    mark: { type: 'line', strokeWidth: 2 },
+    mark: { type: 'line', strokeWidth: 2, clip: true },
     encoding: {
       x: x('step', 'step', false),
-      y: y('value', 'largest eigenvalue', { zero: true }),
+      y: { ...y('value', 'largest eigenvalue', scale), axis: { format: '~g', labelOverlap: true } },
       color: {
         field: 'what',
         type: 'nominal',

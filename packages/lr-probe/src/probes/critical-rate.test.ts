@@ -1,7 +1,8 @@
 import { adam, momentum, sgd } from '@frugal/core-trainer';
+import { randomNormal } from '@frugal/tensor';
 import { describeEachBackend, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { blobs, bowl, release } from '../fixtures/problems.ts';
 import type { ProbeEvent, Problem } from '../problem.ts';
 import { type CriticalRateOptions, criticalRate } from './critical-rate.ts';
@@ -114,7 +115,7 @@ describeEachBackend('critical rate', () => {
   });
 });
 
-describe('hostile losses', () => {
+describeEachBackend('hostile losses', () => {
   it.each([
     ['NaN from the start', () => line((w) => tf.log(tf.neg(w))), 'NOT_FINITE'],
     ['constant', () => line((w) => tf.add(tf.mul(w, 0), 3)), 'FLAT'],
@@ -127,6 +128,21 @@ describe('hostile losses', () => {
     ],
   ])('%s is a failure: %s', async (_, make, code) => {
     await expectNoLeak(async () => expect(await codeOf(make() as never)).toBe(code));
+  });
+
+  it('finds through noise, for it stands still, what there is without', async () => {
+    const { data, ...quiet } = bowl(eigenvalues);
+    // Larger than what the best step gains, and another at each step of training.
+    const loss: typeof quiet.loss = (params, batch, ctx) =>
+      tf.tidy(() => tf.add(quiet.loss(params, batch, ctx), randomNormal(ctx.key!, [1])));
+    const [plain, noisy] = [
+      { ...quiet, data },
+      { ...quiet, data, loss },
+    ];
+    const [a, b] = [await criticalRate(plain, { optimizer: sgd }), await criticalRate(noisy, { optimizer: sgd })];
+    expect(Math.abs(b.loss - a.loss)).toBeGreaterThan(0.1);
+    expect(Math.abs(b.rate / a.rate - 1)).toBeLessThan(0.07);
+    release(plain);
   });
 
   it('takes NaN behind a wall for raised', async () => {

@@ -1,4 +1,5 @@
 import {
+  type Estimate,
   isStructured,
   sgdStep,
   type Tree,
@@ -82,9 +83,15 @@ export async function findDirection<P extends Tree, B>(
   position?: OptimizerPosition,
 ): Promise<Direction<P>> {
   const { params } = scene.problem;
+  const batch = await scene.batch(0);
   const state = scene.state();
-  const { loss, grads } = scene.gradient(params, await scene.batch(0), 0, state);
-  state.dispose();
+  let found: Estimate;
+  try {
+    found = scene.gradient(params, batch, 0, state);
+  } finally {
+    state.dispose();
+  }
+  const { loss, grads } = found;
   let value: number;
   let made: { update: Tree; slope: tf.Scalar };
   try {

@@ -1,12 +1,13 @@
 import { adam, fromTensors, sgd, train } from '@frugal/core-trainer';
 import { readMnist } from '@frugal/datasets/node';
 import { mlp } from '@frugal/nn';
-import { key, type Tree, treeDispose, valueAndGrad } from '@frugal/tensor';
+import { key, type Tree, treeClone, treeDispose, valueAndGrad } from '@frugal/tensor';
 import { describeEachBackend, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { adamPreconditioner } from '../curvature/operators.ts';
 import { sharpness } from '../curvature/sharpness.ts';
+import { blobs, release } from '../fixtures/problems.ts';
 import { earlyPhase, trackSharpness } from './sharpness.ts';
 import { stabilityThreshold } from './threshold.ts';
 import { trackWeights } from './weights.ts';
@@ -152,6 +153,33 @@ describeEachBackend('edge of stability', (backend) => {
     },
     240_000,
   );
+});
+
+describeEachBackend('sharpness that Adam feels', () => {
+  it('is tracked by the moments that the loop shows, against 38/η', async () => {
+    await expectNoLeak(async () => {
+      const problem = blobs();
+      const tracker = trackSharpness(problem, { every: 8, optimizer: 'adam', beta2: 0.99 });
+      const run = train({
+        model: { init: () => treeClone(problem.params) } as never,
+        loss: problem.loss as never,
+        data: fromTensors(problem.data[0 as never], { batchSize: 32, shuffle: false }) as never,
+        ...{ optimizer: adam(0.02, { beta2: 0.99 }), key: key(2), steps: 9, hooks: [tracker] as never },
+      });
+      const { params, optimizer, state } = await run.result;
+      const diagonal = adamPreconditioner((optimizer as unknown as { v: Tree }[])[0]!.v, { step: 9, beta2: 0.99 });
+      const found = await sharpness({ ...problem, params: params as Tree }, { preconditioner: diagonal });
+      expect(tracker.points.map(({ step }) => step)).toEqual([1, 9]);
+      expect(tracker.points[1]!.threshold).toBeCloseTo(38 / 0.02, 3);
+      expect(tracker.points[1]!.sharpness / found.sharpness).toBeCloseTo(1, 2);
+      const blind = { step: 1, params: params as Tree };
+      const event = { type: 'step', step: 1, epoch: 0, time: 0, examples: 1, loss: 1, metrics: {} } as const;
+      await expect(tracker.onEvent(event as never, blind)).rejects.toMatchObject({ code: 'NO_SECOND_MOMENT' });
+      tracker.dispose();
+      tf.dispose([params, optimizer, state, diagonal, found.vectors] as never);
+      release(problem);
+    });
+  });
 });
 
 it('stability thresholds are those of the papers', () => {

@@ -5,6 +5,8 @@ export interface TrackedRun {
   readonly step: number;
   /** Stay the run's. */
   readonly params: Tree;
+  /** The optimizer's state, where the loop shows it. */
+  readonly optimizer?: Tree;
 }
 
 /** A tracker: pass it among `hooks` of core-trainer's `train`, or call `onEvent` from a loop of your own. */

@@ -1,9 +1,11 @@
-import type { Event, Schedule, Tree } from '@frugal/tensor';
+import { type Event, FrugalError, type Schedule, type Tree, treeDispose } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
+import { adamPreconditioner } from '../curvature/operators.ts';
 import { sharpness } from '../curvature/sharpness.ts';
 import { checkNumber } from '../errors.ts';
 import type { Problem } from '../problem.ts';
 import { isDue, type TrackedRun, type Tracker } from './hook.ts';
+import { secondMoments } from './moments.ts';
 import { stabilityThreshold, type ThresholdOptions } from './threshold.ts';
 
 /** The sharpness of a run at one step. */
@@ -23,8 +25,10 @@ export interface TrackSharpnessOptions extends ThresholdOptions {
   readonly every?: number;
   /** The rate of a step. Default: what the run reports as `learningRate`. */
   readonly rate?: Schedule;
-  /** The diagonal that the optimizer divides by, e.g. `adamPreconditioner` of its slots; stays the caller's. */
-  readonly preconditioner?: (run: TrackedRun) => Tree | undefined;
+  /** β₂ of Adam. Default 0.999. */
+  readonly beta2?: number;
+  /** The diagonal that the optimizer divides by, freed after the look. Default: for `'adam'`, of the second moments in the run's optimizer. */
+  readonly preconditioner?: (run: TrackedRun) => Tree;
   /** Examples that the Hessian is taken on. Default: one batch. */
   readonly examples?: number;
   /** Residual ÷ sharpness. Default 1e-3. */
@@ -42,13 +46,17 @@ export interface SharpnessTracker extends Tracker {
  * Follows the largest eigenvalue of the Hessian along a run, against what the optimizer bears: progressive sharpening, the edge
  * of stability, catapults. Each look starts from the eigenvector of the last, so it needs few products.
  *
+ * For Adam that is the preconditioned Hessian, against (2 + 2β)/((1 − β) η).
+ *
  * @param problem Its `params` are not used: the run's are.
+ * @throws {FrugalError} At a look: `NO_SECOND_MOMENT` for `'adam'` in a loop that does not show the state of one.
  */
 export function trackSharpness<P extends Tree, B>(
   problem: Omit<Problem<P, B>, 'params'>,
   options: TrackSharpnessOptions = {},
 ): SharpnessTracker {
-  const { every = 10, rate, preconditioner, examples, tolerance = 1e-3 } = options;
+  const { every = 10, rate, beta = 0.9, beta2 = 0.999, examples, tolerance = 1e-3 } = options;
+  const { preconditioner = options.optimizer === 'adam' ? adamDiagonal({ beta1: beta, beta2 }) : undefined } = options;
   checkNumber('every', every, { min: 1, integer: true });
   const points: SharpnessPoint[] = [];
   let guess: tf.Tensor1D | undefined;
@@ -63,7 +71,7 @@ export function trackSharpness<P extends Tree, B>(
         ...(examples === undefined ? {} : { examples }),
         ...(diagonal === undefined ? {} : { preconditioner: diagonal }),
         ...(guess === undefined ? {} : { start: guess }),
-      });
+      }).finally(() => treeDispose(diagonal ?? []));
       guess?.dispose();
       guess = found.vectors[0]!;
       tf.dispose(found.vectors.slice(1) as tf.Tensor[]);
@@ -75,6 +83,20 @@ export function trackSharpness<P extends Tree, B>(
       guess?.dispose();
       guess = undefined;
     },
+  };
+}
+
+/** What Adam divides by at a step, from its own state. */
+function adamDiagonal(betas: { beta1: number; beta2: number }): (run: TrackedRun) => Tree {
+  return ({ optimizer, step }) => {
+    const moments = optimizer === undefined ? undefined : secondMoments(optimizer);
+    if (moments === undefined) {
+      throw new FrugalError(
+        'NO_SECOND_MOMENT',
+        "trackSharpness found no moments 'm' and 'v' in the run's optimizer. Use core-trainer's loop and adam, or pass `preconditioner`.",
+      );
+    }
+    return adamPreconditioner(moments, { step, ...betas });
   };
 }
 
