@@ -1,10 +1,4 @@
-import {
-  type DataPosition,
-  decodeSafetensors,
-  encodeSafetensorsStream,
-  type Key,
-  type Tree,
-} from '@frugal/tensor';
+import { type DataPosition, decodeSafetensors, encodeSafetensorsStream, type Key, type Tree } from '@frugal/tensor';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { crc32c } from './crc32c.ts';
 import { CheckpointError } from './errors.ts';
