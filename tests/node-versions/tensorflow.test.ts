@@ -10,9 +10,11 @@ import { nodeBinary, otherVersions, untried } from './binary.ts';
 
 const present: Installation | undefined = listInstallations().find(({ damage, gpu }) => damage === undefined && !gpu);
 const others = untried === undefined ? otherVersions : [];
-const cwd = join(root, 'tests');
 
-const run = (node: string, args: string[], env: NodeJS.ProcessEnv = {}) =>
+/** A folder whose programs find tfjs-node. */
+const tfjsNode = join(root, 'packages/libtensorflow');
+
+const run = (node: string, args: string[], env: NodeJS.ProcessEnv = {}, cwd = join(root, 'tests')) =>
   spawnSync(node, args, { cwd, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '', ...env } });
 
 describe.skipIf(present === undefined)(`TensorFlow${present === undefined ? ' [it is not set up]' : ''}`, () => {
@@ -66,6 +68,14 @@ describe.skipIf(present === undefined || existsSync('/dev/nvidiactl'))('A GPU bu
     const trained = run(process.execPath, ['node-versions/tensorflow.mjs'], { FRUGAL_LIBTF_CACHE });
     expect(trained.status, trained.stderr).toBe(0);
     expect(trained.stdout).toMatch(missing);
+    // Nobody has to read the reason: there is a warning, for unmodified programs too.
+    const register = join(root, 'packages/libtensorflow/dist/register.js');
+    const program = "require('@tensorflow/tfjs-node').add(1, 2).data().then(console.log)";
+    const unmodified = run(process.execPath, ['--require', register, '-e', program], { FRUGAL_LIBTF_CACHE }, tfjsNode);
+    expect(unmodified.stdout).toContain('3');
+    for (const { stderr } of [trained, unmodified]) {
+      expect(stderr).toMatch(new RegExp(`\\[FRUGAL_NO_GPU\\] Warning: ${missing.source}`));
+    }
     const args = [join(root, 'packages/tensor/bin/tensor.mjs'), 'doctor', '--backend', 'tensorflow'];
     const { stdout, stderr } = run(process.execPath, args, { FRUGAL_LIBTF_CACHE });
     expect(stdout, stderr).toMatch(missing);

@@ -3,6 +3,12 @@
 import { chooseInstallation } from './cache/installation.ts';
 import { answerWith } from './load/hook.ts';
 import { quieten } from './load/load.ts';
+import { warnOfCpu } from './load/warn.ts';
 
 quieten();
-answerWith(() => chooseInstallation().binding);
+answerWith(() => {
+  const installation = chooseInstallation();
+  // Not before tfjs-node has loaded it.
+  setImmediate(() => warnOfCpu(installation));
+  return installation.binding;
+});

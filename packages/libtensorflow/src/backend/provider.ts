@@ -7,8 +7,7 @@ import { LibtensorflowError } from '../errors.ts';
 import { addKernels } from '../kernels/index.ts';
 import { findTfjsNode } from '../load/find-tfjs-node.ts';
 import { type LoadOptions, loadTensorflow } from '../load/load.ts';
-import { diagnoseGpu } from '../setup/gpu.ts';
-import { thisSystem } from '../setup/system.ts';
+import { explainCpu } from '../load/warn.ts';
 import type { NodeBackend } from './native.ts';
 
 /** Options of `tensorflow`. With `gpu: true` it does not start where no GPU is used. */
@@ -29,7 +28,7 @@ export function tensorflow(options: TensorflowOptions = {}): BackendProvider {
       try {
         const installation = chooseInstallation(options);
         const found = findTfjsNode(options.from ?? process.cwd(), installation.gpu);
-        const details = { tensorflow: installation.tensorflow, build: build(installation), package: found.package };
+        const details = { tensorflow: installation.tensorflow, build: build(installation), tfjs: found.package };
         const reason = `TensorFlow ${installation.tensorflow} is set up in ${installation.folder}.`;
         return { name, available: true, reason, details };
       } catch (error) {
@@ -60,7 +59,7 @@ export function tensorflow(options: TensorflowOptions = {}): BackendProvider {
       }
       const kernels = addKernels(backend);
       const details = {
-        ...{ tensorflow: installation.tensorflow, build: build(installation), package: from, device, kernels },
+        ...{ tensorflow: installation.tensorflow, build: build(installation), tfjs: from, device, kernels },
         threads: Number(process.env['TF_NUM_INTRAOP_THREADS'] ?? availableParallelism()),
       };
       const old =
@@ -78,10 +77,8 @@ const build = ({ gpu }: Installation): string => (gpu ? 'GPU' : 'CPU');
 /** What computes; and if that is the CPU although it need not be: why, and what to do. */
 async function deviceOf(backend: NodeBackend, installation: Installation): Promise<['GPU' | 'CPU', string]> {
   if (backend.isUsingGpuDevice) return ['GPU', ''];
-  if (installation.gpu) {
-    const { reason, fix } = await diagnoseGpu(thisSystem(), installation);
-    return ['CPU', `The GPU is not used. ${reason} ${fix}`];
-  }
+  const why = await explainCpu(installation);
+  if (why !== undefined) return ['CPU', why];
   const card = existsSync('/proc/driver/nvidia/version');
   return [
     'CPU',

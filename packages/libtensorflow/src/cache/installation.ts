@@ -122,12 +122,16 @@ export function chooseInstallation(
   return chosen;
 }
 
-/** Bytes below a folder, links counted as what they are. */
+/** Bytes below a folder, links counted as what they are, and what goes away meanwhile as nothing. */
 export function folderSize(folder: string): number {
   let bytes = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    bytes += entry.isDirectory() ? folderSize(path) : lstatSync(path).size;
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      bytes += entry.isDirectory() ? folderSize(path) : (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0);
+    }
+  } catch {
+    // The folder went away.
   }
   return bytes;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { chooseInstallation, type Installation } from '../cache/installation.ts';
 import { findTfjsNode } from './find-tfjs-node.ts';
 import { answerWith } from './hook.ts';
+import { warnOfCpu } from './warn.ts';
 
 /** Which TensorFlow to load, and for which tfjs-node. */
 export interface LoadOptions {
@@ -36,11 +37,14 @@ let loaded: Loaded | undefined;
  *
  * It registers and starts the backend 'tensorflow' with stock kernels; `useBackend(tensorflow())` adds ours. Once loaded,
  * `require` and `import` of tfjs-node give the same module. A process has one TensorFlow: later calls return the first.
+ * A GPU build that computes on the CPU emits a warning (`FRUGAL_NO_GPU`) that says what is missing.
  *
  * @throws {LibtensorflowError} `NO_TFJS_NODE`, `NOT_SET_UP`, `DAMAGED`.
  */
 export function load(options: LoadOptions = {}): TfjsNodeModule {
-  return loadTensorflow(options).module;
+  const { module, installation } = loadTensorflow(options);
+  warnOfCpu(installation);
+  return module;
 }
 
 /** As `load`, with where it came from. */

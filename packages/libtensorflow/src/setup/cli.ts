@@ -78,7 +78,7 @@ export async function main(
     return await setUp(system, program, values);
   } catch (error) {
     if (!(error instanceof LibtensorflowError)) throw error;
-    console.error(`${error.reason}\n${error.fix}`);
+    console.error(`${error.code}: ${error.reason}\n${error.fix}`);
     return 1;
   }
 }

@@ -6,7 +6,7 @@ import { extractWheel, linkPython } from './extract.ts';
 import { CUDA_FOLDER, cudaPackages, missingCuda } from './gpu.ts';
 import type { Progress } from './install.ts';
 import type { Target } from './platform.ts';
-import { downloadWheel, findPip, installPackages, type PythonTensorflow } from './python.ts';
+import { downloadWheel, findPip, installPackages, type PipListener, type PythonTensorflow } from './python.ts';
 import type { System } from './system.ts';
 
 /** Where libraries come from: a TensorFlow in Python, a wheel, or (neither) pip's index. */
@@ -40,7 +40,10 @@ export async function fill(
   if (file === undefined) {
     progress.step(`Downloading ${target.package} ${target.version} with pip`);
     await mkdir(downloads);
-    file = await watching(downloads, progress, downloadWheel(system, await findPip(system), target, downloads));
+    const python = await findPip(system);
+    file = await watching(downloads, progress, (listener) =>
+      downloadWheel(system, python, target, downloads, listener),
+    );
   }
   progress.step('Extracting libraries and headers, checked against RECORD');
   await extractWheel(file, folder, bytes);
@@ -62,20 +65,26 @@ async function linkCuda(system: System, { site, version }: PythonTensorflow, fol
 /** Installs the CUDA libraries where TensorFlow's own look for them. */
 export async function fetchCuda(system: System, version: string, folder: string, progress: Progress): Promise<void> {
   progress.step('Installing the CUDA libraries with pip');
-  await watching(folder, progress, installPackages(system, await findPip(system), cudaPackages(version), folder));
+  const python = await findPip(system);
+  await watching(folder, progress, (listener) =>
+    installPackages(system, python, cudaPackages(version), folder, listener),
+  );
 }
 
-/** Shows how a folder grows while something else fills it. */
-async function watching<T>(folder: string, progress: Progress, work: Promise<T>): Promise<T> {
-  const timer = setInterval(() => {
-    try {
-      progress.bytes(folderSize(folder));
-    } catch {
-      // A file went away while it was looked at.
-    }
-  }, 500);
+/** Shows how a folder grows while pip fills it, file by file. */
+async function watching<T>(
+  folder: string,
+  progress: Progress,
+  work: (listener: PipListener) => Promise<T>,
+): Promise<T> {
+  let total: number | undefined;
+  let before = folderSize(folder);
+  const timer = setInterval(() => progress.bytes(folderSize(folder) - before, total), 500);
   try {
-    return await work;
+    return await work((bytes) => {
+      total = bytes;
+      before = folderSize(folder);
+    });
   } finally {
     clearInterval(timer);
   }

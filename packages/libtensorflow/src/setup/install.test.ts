@@ -1,8 +1,17 @@
-import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { chooseInstallation, listInstallations } from '../cache/installation.ts';
-import type { LibtensorflowError } from '../errors.ts';
 import { findTfjsNode } from '../load/find-tfjs-node.ts';
 import {
   type Fake,
@@ -16,24 +25,34 @@ import {
   write,
   zip,
 } from '../testing/fakes.ts';
+import { main } from './cli.ts';
 import { install } from './install.ts';
 import { openWheel } from './wheel.ts';
 
-/** What a faked machine says; nothing may be left in its cache. */
-async function failure(what: Fake): Promise<LibtensorflowError> {
-  const { system, options, left } = fake(what);
-  const error = await install(system, options, silent).then(
-    () => expect.fail('it was set up'),
-    (reason: unknown) => reason as LibtensorflowError,
-  );
-  let names: string[] = [];
-  try {
-    names = left();
-  } catch {
-    // It was never made.
-  }
-  expect(names, 'what is left in the cache').toEqual([]);
-  return error;
+/** What the command says on a faked machine, with status 1; nothing may be left in its cache. */
+async function failure(what: Fake): Promise<{ code: string; message: string }> {
+  const { system, options, cache } = fake(what);
+  let said = '';
+  const console = vi.spyOn(globalThis.console, 'error').mockImplementation((text: string) => {
+    said += text;
+  });
+  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const status = await main(
+    [
+      ...(options.gpu ? ['--gpu'] : []),
+      ...(options.version === undefined ? [] : ['--tf', options.version]),
+      ...(options.wheel === undefined ? [] : ['--wheel', options.wheel]),
+    ],
+    options.program,
+    system,
+  ).finally(() => {
+    console.mockRestore();
+    stderr.mockRestore();
+  });
+  expect(status, said).toBe(1);
+  expect(existsSync(cache) ? readdirSync(cache) : [], 'what is left in the cache').toEqual([]);
+  const [code, ...rest] = said.split(': ');
+  return { code: code!, message: rest.join(': ').replaceAll('\n', ' ') };
 }
 
 const python = (pip: string): Record<string, string> => ({

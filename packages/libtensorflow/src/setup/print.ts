@@ -16,11 +16,15 @@ export function printer(out: NodeJS.WriteStream = process.stderr): Progress & { 
     bytes(done, total): void {
       if (!out.isTTY) return;
       open = true;
-      const share = total === undefined || total === 0 ? 0 : done / total;
+      if (total === undefined) {
+        out.write(`\r\x1b[K  ${mib(done)}`);
+        return;
+      }
+      // pip may hold a file twice for a moment.
+      const share = total === 0 ? 0 : Math.min(1, done / total);
       const filled = Math.round(share * 30);
-      const bar =
-        total === undefined ? '' : `${'█'.repeat(filled)}${'░'.repeat(30 - filled)} ${Math.round(share * 100)} % `;
-      out.write(`\r\x1b[K  ${bar}${mib(done)}${total === undefined ? '' : ` of ${mib(total)}`}`);
+      const bar = `${'█'.repeat(filled)}${'░'.repeat(30 - filled)}`;
+      out.write(`\r\x1b[K  ${bar} ${Math.round(share * 100)} % ${mib(share * total)} of ${mib(total)}`);
     },
     done: close,
   };

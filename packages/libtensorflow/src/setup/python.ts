@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LibtensorflowError } from '../errors.ts';
 import type { Target } from './platform.ts';
-import { lastLines, type System } from './system.ts';
+import { type Ended, lastLines, type System } from './system.ts';
 
 const FIX_PYTHON =
   'Install Python 3 with pip (Debian: apt-get install python3 python3-pip), or give a wheel: --wheel FILE.';
@@ -48,21 +48,51 @@ function downloadError(what: string, text: string): LibtensorflowError {
   return new LibtensorflowError('DOWNLOAD_FAILED', `pip did not get ${what}:\n${text}\n`, fix);
 }
 
-/** Downloads the wheel into `folder` and returns its path. pip's own settings (index, proxy) hold. */
-export async function downloadWheel(system: System, python: string, target: Target, folder: string): Promise<string> {
+/** Is told what pip says that it does: the size of the file that it takes now; undefined when it unpacks. */
+export type PipListener = (bytes: number | undefined) => void;
+
+const UNITS: Readonly<Record<string, number>> = { bytes: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+
+/**
+ * pip, with its own settings (index, proxy).
+ *
+ * @param folder Also of its temporary files: there the progress can be seen, and the disk is the right one.
+ */
+function pip(
+  system: System,
+  python: string,
+  args: readonly string[],
+  folder: string,
+  listener: PipListener,
+): Promise<Ended> {
+  const onLine = (line: string): void => {
+    const match = /^\s*(?:Downloading|Using cached) (\S+) \(([\d.]+) (\w+)\)/.exec(line);
+    if (match !== null && !match[1]!.endsWith('.metadata'))
+      listener(Number(match[2]) * (UNITS[match[3]!] ?? Number.NaN));
+    else if (/^Installing collected/.test(line)) listener(undefined);
+  };
+  const [command, ...rest] = args;
+  const quiet = ['--disable-pip-version-check', '--progress-bar', 'off', '--no-deps'];
+  return system.run(python, ['-m', 'pip', command!, ...quiet, ...rest], { env: { TMPDIR: folder }, onLine });
+}
+
+/** Downloads the wheel into `folder` and returns its path. */
+export async function downloadWheel(
+  system: System,
+  python: string,
+  target: Target,
+  folder: string,
+  listener: PipListener,
+): Promise<string> {
   const what = `${target.package}==${target.version}`;
-  const ended = await system.run(
-    python,
-    [
-      ...['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '--no-deps', '--only-binary=:all:'],
-      // The libraries do not depend on Python: any version that has wheels will do.
-      ...['--implementation', 'cp', '--python-version', '3.11'],
-      ...target.tags.flatMap((tag) => ['--platform', tag]),
-      ...['--dest', folder, what],
-    ],
-    // pip writes to its temporary folder first; there the progress can be seen, and the disk is the right one.
-    { env: { TMPDIR: folder } },
-  );
+  const args = [
+    ...['download', '--only-binary=:all:'],
+    // The libraries do not depend on Python: any version that has wheels will do.
+    ...['--implementation', 'cp', '--python-version', '3.11'],
+    ...target.tags.flatMap((tag) => ['--platform', tag]),
+    ...['--dest', folder, what],
+  ];
+  const ended = await pip(system, python, args, folder, listener);
   const file = (await readdir(folder)).find((name) => name.endsWith('.whl'));
   if (ended.code !== 0 || file === undefined) throw downloadError(what, lastLines(ended));
   return join(folder, file);
@@ -74,12 +104,9 @@ export async function installPackages(
   python: string,
   packages: readonly string[],
   folder: string,
+  listener: PipListener,
 ): Promise<void> {
-  const ended = await system.run(
-    python,
-    ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--target', folder, ...packages],
-    { env: { TMPDIR: folder } },
-  );
+  const ended = await pip(system, python, ['install', '--target', folder, ...packages], folder, listener);
   if (ended.code !== 0) throw downloadError('the CUDA libraries', lastLines(ended));
 }
 

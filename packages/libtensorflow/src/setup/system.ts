@@ -17,7 +17,15 @@ export interface System {
   readonly env: NodeJS.ProcessEnv;
   /** Bytes free where a folder stands. */
   freeBytes(folder: string): Promise<number>;
-  run(program: string, args: readonly string[], options?: { env?: NodeJS.ProcessEnv }): Promise<Ended>;
+  run(program: string, args: readonly string[], options?: RunOptions): Promise<Ended>;
+}
+
+/** How a program is run. */
+export interface RunOptions {
+  /** Added to the environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Is told each line of the standard output when it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Programs that run now; ended with us. */
@@ -45,7 +53,13 @@ export function thisSystem(): System {
         });
         running.add(child);
         const output = { stdout: '', stderr: '' };
-        child.stdout.on('data', (data) => (output.stdout += data));
+        let line = '';
+        child.stdout.on('data', (data) => {
+          output.stdout += data;
+          const lines = `${line}${data}`.split('\n');
+          line = lines.pop()!;
+          for (const whole of lines) options.onLine?.(whole);
+        });
         child.stderr.on('data', (data) => (output.stderr += data));
         child.on('error', () => resolve({ code: undefined, signal: undefined, ...output }));
         child.on('close', (code, signal) => {

@@ -140,7 +140,7 @@ export function fake({
       machine,
       env: { ...env, FRUGAL_LIBTF_CACHE: cache },
       freeBytes: async () => free,
-      run: (program, args, { env: more } = {}) => real.run(program, args, { env: { ...more, PATH: path } }),
+      run: (program, args, more = {}) => real.run(program, args, { ...more, env: { ...more.env, PATH: path } }),
     },
   };
 }
