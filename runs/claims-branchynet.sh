@@ -4,3 +4,4 @@ set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs
 node --conditions=@frugal/source --import tsx benchmarks/studies/claims-branchynet.ts "$@"
+case " $* " in *" --quick "*) ;; *) node --conditions=@frugal/source --import tsx examples/dynamic-nets/studies/report.ts ;; esac

@@ -1,0 +1,189 @@
+// The table of claims and the pictures of docs/results/dynamic.md, from runs/results: what the scripts in runs/ call when they have ended.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type Curve, type CurvesOptions, curvesSvg } from '@frugal/sparsity-metrics';
+
+const root = new URL('../../../', import.meta.url);
+type Figures = Record<string, number>;
+
+interface Result {
+  readonly commit: string;
+  readonly figures: Figures;
+}
+
+function resultOf(name: string): Result | undefined {
+  const path = new URL(`runs/results/${name}.json`, root);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Result) : undefined;
+}
+
+const percent = (value: number | undefined, digits = 1): string => `${(100 * value!).toFixed(digits)} %`;
+const yes = (held: boolean): string => (held ? 'yes' : '**no**');
+
+/** A claim, the study that asks for it, and how its figures are said. */
+interface Claim {
+  readonly claim: string;
+  readonly run: string;
+  readonly found: (f: Figures) => string;
+  readonly held: (f: Figures) => boolean;
+}
+
+const CLAIMS: readonly Claim[] = [
+  {
+    claim: 'BranchyNet: 94 % of MNIST leave LeNet at its first exit, accuracy within 0.05 point',
+    run: 'claims-branchynet',
+    found: (f) =>
+      `${percent(f.entropy_left_first)} ± ${percent(f.entropy_left_sd)} leave by entropy (${percent(f.probability_left_first)} by probability), ` +
+      `${percent(f.entropy_gap, 3)} lost of ${percent(f.full_accuracy, 2)}`,
+    held: (f) => f.held === 1,
+  },
+  {
+    claim: 'Mixed training at least as good as joint',
+    run: 'claims-regimes',
+    found: (f) => `${percent(f.mixed, 2)} against ${percent(f.joint, 2)}, mean over budgets of 0.5 to 1`,
+    held: (f) => f.mixed_minus_joint! >= 0,
+  },
+  {
+    claim: 'Mixed training at least as good as disjoint',
+    run: 'claims-regimes',
+    found: (f) => `${percent(f.mixed, 2)} against ${percent(f.disjoint, 2)}`,
+    held: (f) => f.mixed_minus_disjoint! >= 0,
+  },
+  {
+    claim: 'Risk control: bound broken in at most δ (10 %) + 2 standard errors of 200 splits',
+    run: 'claims-regimes',
+    found: (f) => `${percent(f.risk_violations)} of the splits, ${percent(f.risk_left_early)} leave early`,
+    held: (f) => f.risk_violations! <= f.risk_bound!,
+  },
+  {
+    claim: 'ACM: with the budget loss alone gates collapse',
+    run: 'claims-acm',
+    found: (f) => `${percent(f.budget_alone_commonest)} of the tokens get the commonest number (collapsed: 90 %)`,
+    held: (f) => f.collapsed === 1,
+  },
+  {
+    claim: 'ACM: with all three losses learners spread over tokens and examples',
+    run: 'claims-acm',
+    found: (f) =>
+      `standard deviation over tokens ${f.all_three_overTokens!.toFixed(2)} (budget alone ${f.budget_alone_overTokens!.toFixed(2)}), ` +
+      `over examples ${f.all_three_overExamples!.toFixed(2)} (${f.budget_alone_overExamples!.toFixed(2)})`,
+    held: (f) => f.spread === 1,
+  },
+  ...(['plain', 'sparsified'] as const).map((net): Claim => {
+    const row = net === 'plain' ? 'plain_3_of_12' : 'sparsified_6_of_24';
+    return {
+      claim: `MoEfication: 95 % of the quality at 10–30 % of the feed-forward parameters, ${net} net`,
+      run: 'claims-moefication',
+      found: (f) => `${percent(f[`${row}_quality`])} at ${percent(f[`${row}_ffn`])}`,
+      held: (f) => f[`${net}_holds`] === 1,
+    };
+  }),
+  {
+    claim: 'D2DMoE: 40 % less cost at 99 % of the accuracy',
+    run: 'claims-moefication',
+    found: (f) => `${percent(1 - f.sparsified_tau_cost!)} less at ${percent(f.sparsified_tau_quality)}`,
+    held: (f) => f.d2dmoe_holds === 1,
+  },
+  ...(['exit', 'expert', 'boost'] as const).map(
+    (way): Claim => ({
+      claim: `Budgets of 0.3, 0.5, 0.7 met within 3 %: ${{ exit: 'early exits', expert: 'experts', boost: 'token boost' }[way]}`,
+      run: 'budgets',
+      found: (f) => `${percent(f[`${way}_budget_error`])} off at most`,
+      held: (f) => f[`${way}_budget_error`]! <= 0.03,
+    }),
+  ),
+];
+
+/** The rows of a table in Markdown, columns in line. */
+function markdown(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const line = (row: readonly string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
+  const [head, ...body] = rows;
+  return [line(head!), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+}
+
+const rows = CLAIMS.map(({ claim, run, found, held }) => {
+  const result = resultOf(run);
+  if (result === undefined) return [claim, 'not run to its end yet', '', `\`runs/${run}.sh\``];
+  return [
+    claim,
+    found(result.figures),
+    yes(held(result.figures)),
+    `\`runs/${run}.sh\` at ${result.commit.slice(0, 7)}`,
+  ];
+});
+const pictures: string[] = [];
+
+/** Draws a picture, which then stands below the table. */
+function draw(name: string, curves: readonly Curve[], options: CurvesOptions & { readonly title: string }): void {
+  const folder = new URL('docs/results/pictures/', root);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(new URL(`${name}.svg`, folder), curvesSvg(curves, options));
+  pictures.push(`![${options.title}](pictures/${name}.svg)`);
+}
+
+const acm = resultOf('claims-acm')?.figures;
+if (acm !== undefined) {
+  const arms = ['budget alone', 'budget, entropy', 'budget, diversity', 'all three'];
+  draw(
+    'acm-losses',
+    arms.map((name) => {
+      const arm = name.replaceAll(/[ ,]+/g, '_');
+      return { name, points: [[acm[`${arm}_overExamples`]!, acm[`${arm}_overTokens`]!] as const], draw: 'points' };
+    }),
+    {
+      title: 'How much learners differ under the losses of ACM, three seeds',
+      xLabel: 'standard deviation over examples',
+      yLabel: 'over the tokens of one',
+    },
+  );
+}
+const moefication = resultOf('claims-moefication')?.figures;
+if (moefication !== undefined) {
+  const points = (rows: readonly string[]) =>
+    rows.map((row) => [moefication[`${row}_ffn`]!, moefication[`${row}_quality`]!] as const);
+  draw(
+    'moefication',
+    [
+      { name: 'plain', points: points(['plain_2_of_12', 'plain_3_of_12', 'plain_tau']) },
+      {
+        name: 'plain, co-activation',
+        points: points(['plain_2_of_12_by_co_activation', 'plain_3_of_12_by_co_activation']),
+      },
+      { name: 'sparsified, top k', points: points(['sparsified_3_of_24', 'sparsified_6_of_24']) },
+      { name: 'sparsified, τ', points: points(['sparsified_tau']), draw: 'points' },
+    ],
+    {
+      title: 'Quality when some of the experts run, three seeds',
+      xLabel: 'share of the feed-forward networks run',
+      yLabel: "of the dense net's accuracy",
+    },
+  );
+}
+const budgets = resultOf('budgets')?.figures;
+if (budgets !== undefined) {
+  const asked = [0.3, 0.5, 0.7];
+  const names = { exit: 'early exits', expert: 'experts', boost: 'token boost' };
+  draw(
+    'budgets',
+    Object.entries(names).map(([way, name]) => ({
+      name,
+      points: asked.map((share) => [share, budgets[`${way}_accuracy_${share}`]!] as const),
+    })),
+    {
+      title: 'One vit made dynamic in three ways: accuracy at a budget',
+      xLabel: "asked, of the dense net's FLOPs",
+      yLabel: 'test accuracy',
+      xTicks: asked,
+    },
+  );
+}
+
+const page = new URL('docs/results/dynamic.md', root);
+const [before, after] = ['<!-- claims -->\n', '\n<!-- end of claims -->'];
+const text = readFileSync(page, 'utf8');
+const [start, end] = [text.indexOf(before), text.indexOf(after)];
+if (start < 0 || end < start) throw new Error('docs/results/dynamic.md has lost the place of its table.');
+const table = markdown([['claim', 'found', 'held', 'by'], ...rows]);
+writeFileSync(
+  page,
+  `${text.slice(0, start + before.length)}\n${[table, ...pictures].join('\n\n')}\n${text.slice(end)}`,
+);
