@@ -1,6 +1,6 @@
 // What runs/lottery.sh runs: LeNet-300-100 on MNIST with 51 to 3.5 % of its weights, three seeds. Tickets that go back to where training began
 // or to an early step, against the same masks with other first weights, masks shuffled within each layer, small dense nets taught alone and by the
-// large one, and nets that were sparse from their first step. Every net gets the same epochs and decay, and every arm the rate of two that was better
+// large one, and nets that were sparse from their first step. Every net gets the same epochs and decay, and every arm the rate of three that was best
 // on the validation images of another seed, at 21.0 % of the weights.
 import { classification, lossFunction } from '@frugal/core-trainer';
 import { readMnist } from '@frugal/datasets/node';
@@ -45,7 +45,7 @@ const ROUNDS = quick ? [7] : [3, 7, 9, 12, 15];
 const ASKED = [3, 7, 9, 15];
 const TRIAL_ROUNDS = quick ? [7] : [3, 7];
 /** At 1.2e-3 every arm was worse than at 4e-3 in a first trial. */
-const RATES = quick ? [2e-3] : [3e-3, 6e-3];
+const RATES = quick ? [2e-3] : [3e-3, 6e-3, 1.2e-2];
 const CONTROLS = ['other first weights', 'shuffled masks', 'small, alone', 'small, distilled', 'RigL', 'SET'] as const;
 const ARMS = ['ticket', 'rewound', ...CONTROLS] as const;
 type Arm = (typeof ARMS)[number];
