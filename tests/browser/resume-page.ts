@@ -40,7 +40,7 @@ const learn = async (where: keyof typeof stores, steps: number): Promise<object>
   const { params, optimizer, state } = await run.result;
   const bits: Record<string, number[]> = {};
   for (const [path, leaf] of treeEntries(params as Tree)) {
-    bits[path] = [...new Uint32Array(((await (leaf as tf.Tensor).data()) as Float32Array).buffer)];
+    bits[path] = [...new Uint32Array(((await (leaf as tf.Tensor).data()) as Float32Array).slice().buffer)];
   }
   treeDispose([params, optimizer, state] as Tree);
   return { resumedAt, saved, bits };

@@ -84,6 +84,13 @@ afterAll(() => {
   rmSync(program, { force: true });
 });
 
+it('a run that was complete gives its result again', async () => {
+  const path = join(folder, 'complete');
+  const [first, again] = [await attempt('cpu', path), await attempt('cpu', path)];
+  expect([first.resumedAt, again.resumedAt]).toEqual([0, 90]);
+  expect(again.fingerprint).toBe(first.fingerprint);
+}, 60_000);
+
 it(
   `${runs} runs killed at random moments equal the undisturbed one bit for bit (seed ${seed})`,
   async () => {

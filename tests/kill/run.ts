@@ -51,7 +51,9 @@ for await (const event of run.events) {
 const { params, evaluationParams, optimizer, state, ...rest } = await run.result;
 const hash = createHash('sha256').update(JSON.stringify(rest));
 for (const [path, leaf] of treeEntries({ params, evaluationParams: evaluationParams!, optimizer, state })) {
-  hash.update(`${path} ${leaf.dtype} [${leaf.shape}]`).update(new Uint8Array((await leaf.data()).buffer.slice(0)));
+  // Values that were read from a file may be a part of its buffer.
+  const { buffer, byteOffset, byteLength } = await leaf.data();
+  hash.update(`${path} ${leaf.dtype} [${leaf.shape}]`).update(new Uint8Array(buffer, byteOffset, byteLength));
 }
 say(`DONE ${rest.steps} ${hash.digest('hex')}`);
 process.exit(0);
