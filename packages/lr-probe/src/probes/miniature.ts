@@ -15,8 +15,10 @@ export interface MiniatureOptions {
   readonly schedule?: ScheduleShape;
   /** Examples that the final loss is taken on. Default 1,024. */
   readonly examples?: number;
-  /** The loss at the start, if it is known: the run ends as soon as it passes twice that. */
+  /** The loss at the start, if it is known. */
   readonly start?: number;
+  /** Share of the steps that the loss may stand above twice its start before the run ends, for a catapult comes back. Default 0.2. */
+  readonly patience?: number;
 }
 
 /** A short copy of a whole run. */
@@ -37,16 +39,17 @@ export interface Miniature {
  * A short copy of the whole schedule from the same parameters, with fresh slots, on the first batches of the run.
  *
  * Runs of one scene share their batches, so that they differ by the rate alone. It stops as soon as it has diverged: the
- * training loss is not finite, or has passed twice the loss at the start.
+ * training loss is not finite, or has stood above twice the loss at the start for a fifth of the steps in a row.
  */
 export async function runMiniature<P extends Tree, B>(
   scene: Scene<P, B>,
   rate: number,
   options: MiniatureOptions,
 ): Promise<Miniature> {
-  const { steps, schedule = warmCosine(0.2), examples = 1024 } = options;
+  const { steps, schedule = warmCosine(0.2), examples = 1024, patience = 0.2 } = options;
   checkNumber('rate', rate, { positive: true });
   checkNumber('steps', steps, { min: 1, integer: true });
+  checkNumber('patience', patience, { min: 0, max: 1 });
   const before = scene.cost;
   const optimizer = options.optimizer(schedule(rate, steps));
   const losses: number[] = [];
@@ -56,6 +59,7 @@ export async function runMiniature<P extends Tree, B>(
   const noise = new RunningNoise();
   const quiet = steps - Math.max(4, Math.round(steps / 5));
   try {
+    let above = 0;
     let ceiling = options.start === undefined ? Number.NaN : ceilingOf(options.start);
     for (let step = 0; step < steps; step++) {
       const note = (grads: UpdateTree): void => scene.note(() => noise.add(grads));
@@ -65,7 +69,8 @@ export async function runMiniature<P extends Tree, B>(
       losses.push(moved.loss);
       scene.tell({ probe: 'miniature', done: step + 1, total: steps, rate, loss: moved.loss });
       if (Number.isNaN(ceiling)) ceiling = ceilingOf(moved.loss);
-      if (!(moved.loss <= ceiling)) break;
+      above = moved.loss <= ceiling ? 0 : above + 1;
+      if (!Number.isFinite(moved.loss) || above > patience * steps) break;
     }
     const ended = losses.length === steps && losses.at(-1)! <= ceiling;
     const loss = ended ? await finalLoss(scene, optimizer, slots, params, examples) : Number.POSITIVE_INFINITY;

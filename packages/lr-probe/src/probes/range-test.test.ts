@@ -1,5 +1,6 @@
 import { adamw, sgd } from '@frugal/core-trainer';
 import { describeEachBackend, expectNoLeak } from '@frugal/test-support';
+import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { blobs, release } from '../fixtures/problems.ts';
 import { miniature } from './miniature.ts';
@@ -44,6 +45,24 @@ describeEachBackend('range test', () => {
 });
 
 describeEachBackend('miniature runs', () => {
+  it('bear a catapult, which comes back, unless told to have no patience', async () => {
+    // f = uv on one example, loss f² / 2, λ₀ = u² + v²: beyond 2 / λ₀ the loss grows until the curvature has fallen.
+    const params = { u: tf.scalar(4), v: tf.scalar(0.1) };
+    const problem = {
+      loss: ({ u, v }: typeof params) => tf.mul(0.5, tf.square(tf.mul(u, v))),
+      ...{ params, data: [{ x: tf.zeros([1]) }], key: { hi: 0, lo: 1 } },
+    };
+    const schedule = (peak: number) => () => peak;
+    const options = { optimizer: sgd, rates: [3 / 16], steps: 60, schedule, examples: 1 };
+    const [patient] = await miniature(problem, options);
+    expect(Math.max(...patient!.losses)).toBeGreaterThan(4 * patient!.losses[0]!);
+    expect(patient!.loss).toBeLessThan(1e-3 * patient!.losses[0]!);
+    const [hasty] = await miniature(problem, { ...options, patience: 0 });
+    expect(hasty).toMatchObject({ diverged: true, loss: Number.POSITIVE_INFINITY });
+    expect(hasty!.losses.length).toBeLessThan(patient!.losses.length);
+    release(problem);
+  });
+
   it('start alike, stop as soon as they diverge, and cost what they say', async () => {
     await expectNoLeak(async () => {
       const problem = blobs();
