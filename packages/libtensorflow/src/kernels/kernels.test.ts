@@ -57,6 +57,7 @@ const cases: Record<string, [Op, ...number[][]]> = {
   min: [(x) => tf.min(x!), [5, 6]],
   matmul: [(a, b) => tf.matMul(a!, b!), [5, 6], [6, 3]],
   'matmul, right transposed and large': [(a, b) => tf.matMul(a!, b!, false, true), [3, 256], [300, 256]],
+  'matmul of one batch': [(a, b) => tf.matMul(tf.reshape(a!, [1, 5, 6]), tf.reshape(b!, [1, 6, 3])), [5, 6], [6, 3]],
   'matmul, both transposed': [(a, b) => tf.matMul(a!, b!, true, true), [6, 5], [3, 6]],
   'matmul in batches': [(a, b) => tf.matMul(a!, b!), [4, 5, 6], [4, 6, 3]],
   'matmul, one for all': [(a, b) => tf.matMul(a!, b!), [4, 5, 6], [1, 6, 3]],
@@ -108,7 +109,7 @@ const cases: Record<string, [Op, ...number[][]]> = {
   'max pooling': [(x) => tf.maxPool(x as tf.Tensor4D, [2, 3], [2, 1], 'same'), [2, 7, 6, 3]],
 };
 
-/** The value of a case and the gradients of its inputs, in one vector. */
+/** The value of a case and the gradients of its inputs, with their shapes, in one vector. */
 function everything([f, ...shapes]: [Op, ...number[][]]): tf.Tensor {
   const xs = shapes.map((shape, i) => tf.tensor(normals(i + 7, tf.util.sizeFromShape(shape)), shape));
   const y = f(...xs);
@@ -117,7 +118,7 @@ function everything([f, ...shapes]: [Op, ...number[][]]): tf.Tensor {
     const dy = tf.tensor(normals(99, y.size), y.shape);
     parts.push(...tf.grads((...inputs) => f(...inputs))(xs, dy));
   }
-  return tf.concat(parts.map((t) => tf.reshape(t, [-1])));
+  return tf.concat(parts.flatMap((t) => [tf.tensor1d([t.rank, ...t.shape]), tf.reshape(t, [-1])]));
 }
 
 describe.skipIf(!available)(`kernels${available ? '' : ` [${reason}]`}`, () => {

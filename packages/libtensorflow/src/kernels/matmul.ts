@@ -28,23 +28,29 @@ function products(ops: Ops): (a: tf.TensorInfo, b: tf.TensorInfo, attrs: Transpo
   };
 }
 
+/** A product of matrices that tfjs sees as one batch gets that dimension back, for whoever asks. */
+function inThreeDimensions(ops: Ops): (made: Made, a: tf.TensorInfo) => tf.TensorInfo {
+  const reshape = reshaper(ops);
+  return (made, a) =>
+    made.shape.length < a.shape.length ? reshape(made, [1, ...made.shape], 'float32') : ops.tensor(made);
+}
+
 export const matmulKernels: readonly Registration[] = [
   {
     name: 'BatchMatMul',
     bind(ops, stock) {
-      const product = products(ops);
+      const [product, tensor] = [products(ops), inThreeDimensions(ops)];
       return (call) => {
         const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
         if (!allFloat(a, b)) return stock(call);
-        return ops.tensor(product(a, b, call.attrs as unknown as Transposed));
+        return tensor(product(a, b, call.attrs as unknown as Transposed), a);
       };
     },
   },
   {
     name: '_FusedMatMul',
     bind(ops, stock) {
-      const product = products(ops);
-      const reshape = reshaper(ops);
+      const [product, tensor] = [products(ops), inThreeDimensions(ops)];
       const [addBias, relu] = [ops.plan('AddV2'), ops.plan('Relu')];
       return (call) => {
         const { a, b, bias } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo; bias?: tf.TensorInfo };
@@ -64,8 +70,7 @@ export const matmulKernels: readonly Registration[] = [
           ops.delete(made.id);
           made = active;
         }
-        // Of matrices: in three dimensions for whoever asks.
-        return made.shape.length < a.shape.length ? reshape(made, [1, ...made.shape], 'float32') : ops.tensor(made);
+        return tensor(made, a);
       };
     },
   },

@@ -21,7 +21,7 @@ export interface System {
 }
 
 /** How a program is run. */
-export interface RunOptions {
+interface RunOptions {
   /** Added to the environment. */
   readonly env?: NodeJS.ProcessEnv;
   /** Is told each line of the standard output when it comes. */
