@@ -8,7 +8,7 @@ const limits = {
   '@frugal/core-trainer/testing': '11 kB',
   '@frugal/datasets': '9 kB',
   '@frugal/datasets/node': '2.5 kB',
-  '@frugal/early-exit': '29 kB',
+  '@frugal/early-exit': '30 kB',
   '@frugal/early-exit/testing': '1 kB',
   '@frugal/forward-grad': '32 kB',
   '@frugal/forward-grad/layers': '32 kB',

@@ -10,7 +10,7 @@ export interface ExitLossOptions {
    * - `'backbone'`: the final output alone, the first phase of mixed training;
    * - `'disjoint'`: the heads alone, on a backbone that gets no gradient.
    *
-   * Mixed training (arXiv 2407.14320) is `'backbone'` until it has learnt, then `'joint'`.
+   * Mixed training (arXiv 2407.14320) is `'backbone'` until it has learnt, then `'joint'`: see `exitPhases`.
    */
   readonly regime?: 'joint' | 'backbone' | 'disjoint';
   /** Weight of each exit, the final one last. Default 1 each. */
@@ -53,7 +53,7 @@ export function exitLoss<P extends Tree>(
       `exitLoss: weights are one per exit, the final one last: ${model.exitCount}, got ${weights.length}.`,
     );
   }
-  if (regime === 'backbone') return (params, { x, y }, ctx) => loss(model.apply(params, x, ctx), y);
+  if (regime === 'backbone') return (params, { x, y }, ctx) => tf.tidy(() => loss(model.apply(params, x, ctx), y));
   const taught = regime === 'disjoint' ? model.exitCount - 1 : model.exitCount;
   return (params, { x, y }, ctx) =>
     tf.tidy(() => {

@@ -4,7 +4,7 @@ import { describeEachBackend, expectClose, expectNoLeak } from '@frugal/test-sup
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { examples, smallModel } from './fixture.ts';
-import { exitLoss, pickExits, plainHead, stopGradient, withExits } from './index.ts';
+import { exitLoss, exitPhases, pickExits, plainHead, stopGradient, withExits } from './index.ts';
 
 const squared = (logits: tf.Tensor, y: tf.Tensor): tf.Tensor1D => tf.sum(tf.squaredDifference(logits, y), 1);
 
@@ -130,6 +130,35 @@ describeEachBackend('exitLoss', () => {
       await expectClose(dy as tf.Tensor, [6, 8], 0);
       treeDispose([x, dx, y, dy] as tf.Tensor[]);
     });
+  });
+
+  it('goes through the phases of a regime, by default of mixed training', async () => {
+    await expectNoLeak(async () => {
+      const model = smallModel();
+      const phases = (options: object) =>
+        exitPhases(model, squared, { weights: [1, 1, 1, 2], ...options }).map(({ name, share }) => [name, share]);
+      const mixed = [
+        ['backbone', 0.5],
+        ['joint', 0.5],
+      ];
+      expect(phases({})).toEqual(mixed);
+      expect(phases({ regime: 'joint' })).toEqual([['joint', 1]]);
+      expect(phases({ regime: 'disjoint', backbone: 0.75 })).toEqual([
+        ['backbone', 0.75],
+        ['disjoint', 0.25],
+      ]);
+      const params = model.init(key(3));
+      const batch = { x: examples(4), y: tf.ones([4, 3]) };
+      for (const { name, loss } of exitPhases(model, squared, { weights: [1, 1, 1, 2] })) {
+        const [ours, plain] = [loss, exitLoss(model, squared, { regime: name, weights: [1, 1, 1, 2] })].map((f) =>
+          f(params, batch, { train: true }),
+        );
+        await expectClose(ours!, plain!, 0);
+        treeDispose([ours!, plain!]);
+      }
+      treeDispose([params, batch]);
+    });
+    expect(() => exitPhases(smallModel(), squared, { backbone: 1 })).toThrow(/between 0 and 1, got 1/);
   });
 
   it('refuses a wrong number of weights', () => {

@@ -9,6 +9,7 @@ export {
   pickExits,
   withExits,
 } from './exit-model.ts';
+export { type ExitPhase, type ExitPhasesOptions, exitPhases } from './exit-phases.ts';
 export {
   type ExitTable,
   exitsOf,
