@@ -12,7 +12,6 @@ import { expectAllExamplesRun } from './examples-in-page.ts';
 import { staticHost } from './static-host.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PORT = 5197;
 const WAIT = 60_000;
 
 /** A folder to put pictures of the lab into, e.g. docs/lab. */
@@ -21,6 +20,7 @@ const PICTURES = process.env.FRUGAL_PICTURES;
 /** What must be there before the first task trains on wasm, gzipped, without data. */
 const FIRST_LOAD_LIMIT = 400_000;
 
+let home: string;
 let server: PreviewServer;
 let browser: Browser;
 
@@ -40,7 +40,7 @@ async function open(
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(`http://localhost:${PORT}/${address}`);
+  await page.goto(`${home}${address}`);
   return { page, complaints, close: () => context.close() };
 }
 
@@ -72,7 +72,8 @@ async function violations(page: Page): Promise<string[]> {
 describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') === true)('the lab', () => {
   beforeAll(async () => {
     await build(config);
-    server = await preview({ ...config, preview: { ...config.preview, port: PORT, strictPort: true } });
+    server = await preview({ ...config, preview: { ...config.preview, port: 0 } });
+    home = server.resolvedUrls!.local[0]!;
     const { executablePath, env, args } = await chromium();
     browser = await playwright.launch({ executablePath, env, args: [...args] });
   }, 180_000);
@@ -93,7 +94,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
       if (!response.ok() || path.startsWith('/data/') || !response.url().startsWith('http')) return;
       loads.push({ path, size: response.body().then((body) => gzipSync(body).length) });
     });
-    await page.goto(`http://localhost:${PORT}/`);
+    await page.goto(home);
     await inState(page, 'running');
     const sizes = await Promise.all(loads.map(async ({ path, size }) => [path, await size] as const));
     const total = sizes.reduce((sum, [, size]) => sum + size, 0);
@@ -261,9 +262,9 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
 
   it('runs every example of the repository', async () => {
     const context = await browser.newContext({ locale: 'en-US', reducedMotion: 'reduce' });
-    await expectAllExamplesRun(context, `http://localhost:${PORT}/examples.html`);
+    await expectAllExamplesRun(context, `${home}examples.html`);
     const page = await context.newPage();
-    await page.goto(`http://localhost:${PORT}/examples.html`);
+    await page.goto(`${home}examples.html`);
     expect(await violations(page)).toEqual([]);
     await context.close();
   }, 180_000);
