@@ -40,16 +40,16 @@ function idx(bytes: Uint8Array, sizes: readonly number[]): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-async function data(): Promise<Record<string, Buffer | string>> {
+async function data(): Promise<Record<string, Buffer>> {
   const [{ train, test }, book] = await Promise.all([readMnist(), readMobyDick()]);
   const zip = async (bytes: Buffer): Promise<Buffer> => promisify(gzip)(bytes);
   const begin = book.indexOf('Call me Ishmael');
   return {
-    'data/learn-images': idx(train.x.subarray(0, LEARN * 784), [LEARN, 28, 28]),
-    'data/learn-labels': idx(train.y.subarray(0, LEARN), [LEARN]),
-    'data/test-images': idx(test.x.subarray(0, TEST * 784), [TEST, 28, 28]),
-    'data/test-labels': idx(test.y.subarray(0, TEST), [TEST]),
-    'data/book.txt': book.slice(begin, begin + CHARACTERS),
+    'data/learn-images.gz': await zip(idx(train.x.subarray(0, LEARN * 784), [LEARN, 28, 28])),
+    'data/learn-labels.gz': await zip(idx(train.y.subarray(0, LEARN), [LEARN])),
+    'data/test-images.gz': await zip(idx(test.x.subarray(0, TEST * 784), [TEST, 28, 28])),
+    'data/test-labels.gz': await zip(idx(test.y.subarray(0, TEST), [TEST])),
+    'data/book.txt.gz': await zip(Buffer.from(book.slice(begin, begin + CHARACTERS))),
     // All of MNIST, for the examples; it is fetched when one of them asks for it.
     'data/mnist/train-images-idx3-ubyte.gz': await zip(idx(train.x, [train.size, 28, 28])),
     'data/mnist/train-labels-idx1-ubyte.gz': await zip(idx(train.y, [train.size])),
@@ -93,12 +93,14 @@ function assets(): Plugin {
           : [],
     },
     async generateBundle(_, bundle) {
-      for (const [fileName, source] of Object.entries(await data())) this.emitFile({ type: 'asset', fileName, source });
+      const files = await data();
+      for (const [fileName, source] of Object.entries(files)) this.emitFile({ type: 'asset', fileName, source });
       for (const name of wasmFiles) {
         this.emitFile({ type: 'asset', fileName: `wasm/${name}`, source: readFileSync(join(binaries, name)) });
       }
       const scripts = Object.keys(bundle).filter((name) => name.startsWith('assets/'));
-      const all = ['./', 'index.html', 'examples.html', ...wasmFiles.map((name) => `wasm/${name}`), ...scripts];
+      const own = Object.keys(files).filter((name) => !name.startsWith('data/mnist/'));
+      const all = ['./', 'index.html', 'examples.html', ...wasmFiles.map((name) => `wasm/${name}`), ...scripts, ...own];
       this.emitFile({ type: 'asset', fileName: 'files.json', source: JSON.stringify(all) });
     },
   };

@@ -1,13 +1,16 @@
-import { type Config, defaults, format, parse, sameRun } from './config.ts';
+import { type Config, defaults, format, parse, runOf, sameRun } from './config.ts';
 import { makeControls } from './controls.ts';
-import { download } from './dom.ts';
+import { download, element } from './dom.ts';
 import type { Lab, Panel } from './panel.ts';
 import { type Place, places } from './panels/index.ts';
 import type { Report, Tick } from './protocol.ts';
+import { readSaved } from './saved.ts';
 import { WorkerClient } from './worker-client.ts';
 
 const byId = (id: string): HTMLElement => document.getElementById(id)!;
-const [backend, why, note, panelsRoot] = [byId('backend'), byId('why'), byId('note'), byId('panels')];
+const [backend, why, panelsRoot] = [byId('backend'), byId('why'), byId('panels')];
+/** What has happened, and the same for those who do not see the page. */
+const [note, spoken] = [byId('note'), byId('spoken')];
 
 let config = parse(location.hash);
 let state: 'running' | 'paused' | 'busy' = 'busy';
@@ -18,8 +21,11 @@ let score: number | undefined;
 /** Bumped by every start, so that an old worker's last words are not heard. */
 let generation = 0;
 let kept = false;
+/** Whether the run began with weights of a file. */
+let loaded = false;
+let remembering: ReturnType<typeof setTimeout> | undefined;
 
-/** What was paused, by address: offered again after a reload. */
+/** What was paused, by its address without the knobs: offered again after a reload. */
 const PAUSED = 'frugal-lab-paused';
 
 const lab: Lab = {
@@ -28,6 +34,9 @@ const lab: Lab = {
   },
   ask: (question) => client?.ask(question) ?? Promise.reject(new Error('Nothing runs.')),
   change,
+  announce(text) {
+    spoken.textContent = text;
+  },
 };
 /** Panels that were made, and those that the task shows. */
 const made = new Map<Place, Panel>();
@@ -38,7 +47,7 @@ const controls = makeControls(byId('tasks'), byId('controls'), {
   toggle: () => (state === 'running' ? pause() : start(resumable)),
   restart: () => start(false),
   save: (kind) => void save(kind),
-  load: async (file) => start(false, new Uint8Array(await file.arrayBuffer())),
+  load: (file) => void load(file),
   share: async () => {
     await navigator.clipboard?.writeText(location.href).catch(() => undefined);
     say(`The address says everything about this run: ${location.href}`);
@@ -55,8 +64,14 @@ function set(next: typeof state): void {
   controls.show(config, state, resumable);
 }
 
+/** Writes the address; not at every place that a slider passes, which browsers would refuse. */
 function remember(): void {
+  if (remembering !== undefined) return;
   history.replaceState(null, '', format(config));
+  remembering = setTimeout(() => {
+    remembering = undefined;
+    if (location.hash !== format(config)) remember();
+  }, 150);
 }
 
 async function layOut(): Promise<void> {
@@ -65,11 +80,18 @@ async function layOut(): Promise<void> {
   await Promise.all(wanted.map(async (place) => made.has(place) || made.set(place, (await place.load())(lab))));
   if (config.task !== task) return;
   panels = wanted.map((place) => made.get(place)!);
-  panelsRoot.replaceChildren(...panels.map(({ root }) => root));
+  const column = (name: Place['column']) =>
+    wanted.filter((one) => one.column === name).map((one) => made.get(one)!.root);
+  const [left, right] = (['left', 'right'] as const).map((name) =>
+    element('div', { class: 'column' }, ...column(name)),
+  );
+  panelsRoot.replaceChildren(...column('top'), left!, right!);
 }
 
 async function start(resume: boolean, weights?: Uint8Array): Promise<void> {
+  loaded = weights !== undefined;
   client?.close();
+  client = undefined;
   const mine = ++generation;
   [last, score, resumable] = [undefined, undefined, false];
   localStorage.removeItem(PAUSED);
@@ -89,7 +111,7 @@ function pause(): void {
   client?.send({ type: 'pause' });
 }
 
-/** Rate and certainty act within the run; everything else is another run. */
+/** Knobs act within the run; everything else is another run. */
 function change(changed: Partial<Config>): void {
   const next =
     changed.task !== undefined && changed.task !== config.task
@@ -102,7 +124,8 @@ function change(changed: Partial<Config>): void {
     start(false);
     return;
   }
-  client?.send({ type: 'knobs', knobs: { rate: config.rate, sure: config.sure } });
+  client?.send({ type: 'knobs', knobs: { rate: config.rate, sure: config.sure, cut: config.cut } });
+  for (const panel of panels) panel.knobs?.();
   controls.show(config, state, resumable);
 }
 
@@ -112,12 +135,15 @@ function hear(report: Report): void {
       backend.textContent = [report.name, report.threads].filter((part) => part !== '').join(', ');
       why.textContent = report.reason;
       break;
-    case 'started':
-      for (const panel of panels) panel.reset?.(report.metric);
-      if (report.resumedAt > 0) say(`The run goes on at step ${report.resumedAt.toLocaleString('en')}.`);
+    case 'started': {
+      const { metric, goal, resumedAt } = report;
+      for (const panel of panels) panel.reset?.({ metric, goal: resumedAt > 0 || loaded ? undefined : goal });
+      if (resumedAt > 0) say(`The run goes on at step ${resumedAt.toLocaleString('en')}.`);
       set('running');
+      performance.mark('running');
       keep();
       break;
+    }
     case 'tick':
       last = report.tick;
       for (const panel of panels) panel.tick?.(report.tick);
@@ -131,7 +157,7 @@ function hear(report: Report): void {
       break;
     case 'paused':
       resumable = true;
-      localStorage.setItem(PAUSED, format(config));
+      localStorage.setItem(PAUSED, format(runOf(config)));
       document.body.dataset.digest = report.digest;
       document.body.dataset.step = String(report.step);
       set('paused');
@@ -149,6 +175,18 @@ function hear(report: Report): void {
   }
 }
 
+/** Goes on from a file: with the settings of a run, with weights, with both. */
+async function load(file: File): Promise<void> {
+  try {
+    const saved = await readSaved(file);
+    if (saved.config !== undefined) config = { ...saved.config, backend: config.backend };
+    await start(false, saved.weights);
+    say(`${file.name} is loaded.`);
+  } catch (error) {
+    say(`${file.name} is not loaded: ${(error as Error).message}`);
+  }
+}
+
 async function save(kind: 'safetensors' | 'json'): Promise<void> {
   try {
     if (kind === 'json') {
@@ -159,6 +197,7 @@ async function save(kind: 'safetensors' | 'json'): Promise<void> {
         wattHours: last?.wattHours,
         score,
         backend: why.textContent,
+        ...Object.assign({}, ...panels.map((panel) => panel.saved?.())),
       };
       return download('run.json', JSON.stringify(run, null, 2), 'application/json');
     }
@@ -186,7 +225,7 @@ function keep(): void {
   navigator.serviceWorker.register(`${import.meta.env.BASE_URL}sw.js`).catch(() => undefined);
 }
 
-if (localStorage.getItem(PAUSED) === format(config)) {
+if (localStorage.getItem(PAUSED) === format(runOf(config))) {
   resumable = true;
   void layOut();
   set('paused');

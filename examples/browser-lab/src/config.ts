@@ -12,6 +12,8 @@ export interface Config {
   readonly backend: 'auto' | 'webgpu' | 'wasm' | 'webgl' | 'cpu';
   /** How sure is sure enough: to leave at an exit, to give a patch no more learners. */
   readonly sure: number;
+  /** Share of the weights that a copy loses, in per cent; 0: nothing is cut. */
+  readonly cut: number;
   /** Steps after which the run pauses by itself; 0: never. */
   readonly until: number;
 }
@@ -102,6 +104,7 @@ function base(task: Config['task'], rate: number, width: number, batch: number):
     backend: 'auto',
     until: 0,
     sure: 0.95,
+    cut: 0,
   };
 }
 
@@ -116,7 +119,7 @@ export function parse(fragment: string): Config {
   const query = new URLSearchParams(fragment.replace(/^#/, ''));
   const task = one(choices.task, query.get('task'), 'spirals');
   const like = defaults[task];
-  const count = (name: 'seed' | 'until'): number => {
+  const count = (name: 'seed' | 'until' | 'cut'): number => {
     const value = Number(query.get(name) ?? like[name]);
     return Number.isSafeInteger(value) && value >= 0 ? value : like[name];
   };
@@ -131,13 +134,23 @@ export function parse(fragment: string): Config {
     seed: count('seed'),
     backend: one(choices.backend, query.get('backend'), like.backend),
     sure: number(certainties, query.get('sure'), like.sure),
+    cut: Math.min(99, count('cut')),
     until: count('until'),
   };
 }
 
-/** Whether two runs are the same but for what acts within a run: rate and certainty. */
+/** What acts within a run; everything else makes another one. */
+export const knobs = ['rate', 'sure', 'cut'] as const;
+
+/** The run, whatever its knobs say now. */
+export function runOf(config: Config): Config {
+  const like = defaults[config.task];
+  return { ...config, ...Object.fromEntries(knobs.map((name) => [name, like[name]])) };
+}
+
+/** Whether two runs are the same but for what acts within a run. */
 export function sameRun(a: Config, b: Config): boolean {
-  return format({ ...a, rate: 1, sure: 1 }) === format({ ...b, rate: 1, sure: 1 });
+  return format(runOf(a)) === format(runOf(b));
 }
 
 /** Only what differs from the task's defaults, so that addresses stay short. */

@@ -58,7 +58,7 @@ const named = (choice: Record<string, Choice>): [string, string][] =>
 const numbers = (values: readonly number[], show: (value: number) => string = String): [string, string][] =>
   values.map((value) => [String(value), show(value)]);
 
-function makeFields(change: Actions['change']): { readonly [K in Exclude<keyof Config, 'task'>]: Field } {
+function makeFields(change: Actions['change']): { readonly [K in Exclude<keyof Config, 'task' | 'cut'>]: Field } {
   const pick = (name: keyof Config) => (value: string) => change({ [name]: value });
   const count = (name: keyof Config) => (value: string | number) => change({ [name]: Number(value) });
   return {
@@ -102,7 +102,7 @@ export function makeControls(tasks: HTMLElement, root: HTMLElement, actions: Act
   const go = button('Pause', actions.toggle, { class: 'go', id: 'go' });
   const fields = makeFields(actions.change);
   const hint = element('p', { class: 'hint' });
-  const file = element('input', { type: 'file', id: 'load', accept: '.safetensors', class: 'hidden' });
+  const file = element('input', { type: 'file', id: 'load', accept: '.safetensors,.json', class: 'hidden' });
   file.addEventListener('change', () => {
     const [chosen] = file.files ?? [];
     if (chosen !== undefined) actions.load(chosen);
@@ -116,7 +116,7 @@ export function makeControls(tasks: HTMLElement, root: HTMLElement, actions: Act
       'div',
       { class: 'row files' },
       button('Save weights', () => actions.save('safetensors')),
-      element('label', { class: 'file', for: 'load' }, 'Load weights', file),
+      element('label', { class: 'file', for: 'load' }, 'Load', file),
       button('Save run', () => actions.save('json')),
       button('Copy link', actions.share),
     ),

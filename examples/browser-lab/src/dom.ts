@@ -30,6 +30,9 @@ export function colour(name: string): string {
   return color;
 }
 
+/** Red, green and blue of a colour as `colour` gives it. */
+export const rgb = (text: string): number[] => (text.match(/[\d.]+/g) ?? ['0', '0', '0']).slice(0, 3).map(Number);
+
 export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`;
 
 /** A number with a unit's prefix, e.g. 1.3 M. */

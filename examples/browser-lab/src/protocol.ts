@@ -1,7 +1,7 @@
-import type { Config } from './config.ts';
+import type { Config, knobs } from './config.ts';
 
 /** What acts within a run. */
-export type Knobs = Pick<Config, 'rate' | 'sure'>;
+export type Knobs = Pick<Config, (typeof knobs)[number]>;
 
 /** What the page asks of the worker. */
 export type Order =
@@ -10,11 +10,7 @@ export type Order =
   | { type: 'knobs'; knobs: Knobs }
   | { type: 'ask'; id: number; question: Question };
 
-export type Question =
-  | { what: 'export' }
-  | { what: 'cut'; share: number }
-  | { what: 'digit'; pixels: Uint8Array }
-  | { what: 'probe' };
+export type Question = { what: 'export' } | { what: 'cut' } | { what: 'digit'; pixels: Uint8Array } | { what: 'probe' };
 
 /** How far a run is, several times a second. */
 export interface Tick {
@@ -31,7 +27,18 @@ export interface Tick {
 
 /** A picture of what the network does; each task has its own. */
 export type View =
-  | { kind: 'plane'; side: number; classes: number; scores: Uint8Array; points: Float32Array; labels: Uint8Array }
+  | {
+      kind: 'plane';
+      side: number;
+      classes: number;
+      scores: Uint8Array;
+      points: Float32Array;
+      labels: Uint8Array;
+      /** Hidden layers, their first neurons: each a map of the plane, as bright as it is lit. */
+      layers: { name: string; maps: Uint8Array }[];
+      /** Of a neuron's map. */
+      small: number;
+    }
   | {
       kind: 'digits';
       pixels: Uint8Array;
@@ -73,6 +80,15 @@ export interface LayerZeros {
   readonly units: number;
 }
 
+/** Some rows and columns of a matrix of weights, as shares of its largest, in -127 … 127. */
+export interface WeightPicture {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly before: Int8Array;
+  readonly after: Int8Array;
+}
+
 export interface Cut {
   readonly before: number;
   readonly after: number;
@@ -82,6 +98,7 @@ export interface Cut {
   readonly edges: number[];
   readonly counts: number[];
   readonly kept: number[];
+  readonly pictures: WeightPicture[];
 }
 
 export interface Drawn {
@@ -95,13 +112,13 @@ export interface Advice {
   readonly points: { rate: number; loss: number }[];
   readonly suggestions: { rule: string; rate: number }[];
   readonly rate: number | undefined;
-  readonly forwards: number;
+  readonly gradients: number;
 }
 
 /** What the worker tells. */
 export type Report =
   | { type: 'backend'; name: string; reason: string; threads: string }
-  | { type: 'started'; resumedAt: number; parameters: number; metric: string }
+  | { type: 'started'; resumedAt: number; parameters: number; metric: string; goal: number }
   | { type: 'tick'; tick: Tick }
   | { type: 'evaluation'; step: number; value: number }
   | { type: 'view'; view: View; layers: LayerZeros[] }

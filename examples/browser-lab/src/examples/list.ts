@@ -51,6 +51,10 @@ export const examples: Readonly<Record<string, Entry>> = {
     shows: 'A network loses nine tenths of its weights, and reads as well.',
     load: async () => like((await import('@frugal/example-prune-to-a-tenth/run')).runPruneToATenth),
   },
+  'dynamic-nets': {
+    shows: 'One trained transformer made dynamic in three ways, at the same mean cost.',
+    load: async () => like((await import('@frugal/example-dynamic-nets/run')).runDynamicNets),
+  },
   'game-of-life': {
     shows: 'How hard a small net is to teach what a larger one learns.',
     load: async () => like((await import('@frugal/example-game-of-life/run')).runGameOfLife),

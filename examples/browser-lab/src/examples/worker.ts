@@ -28,7 +28,7 @@ function pageIo(live: boolean): Io {
       }
     },
     mnist: () => fetchMnist(atHome('data/mnist/'), { suffix: '.gz' }),
-    book: () => fetchText(atHome('data/book.txt')),
+    book: () => fetchText(atHome('data/book.txt.gz')),
     save: async (name, text) => {
       tell({ type: 'file', name, text });
       return name;

@@ -6,6 +6,15 @@ import { drawDigit } from './digit.ts';
 type Patches = Extract<View, { kind: 'patches' }>;
 type Text = Extract<View, { kind: 'text' }>;
 
+/** The characters that cost most. */
+function dearest(line: string, cost: readonly number[]): string {
+  const order = [...line].map((character, i) => ({ character, cost: cost[i]! })).sort((a, b) => b.cost - a.cost);
+  return order
+    .slice(0, 5)
+    .map(({ character }) => `“${character}”`)
+    .join(', ');
+}
+
 /** Where compute went: over the patches of digits, over the characters of a line. */
 export const computePanel: MakePanel = () => {
   const summary = element('p');
@@ -17,7 +26,8 @@ export const computePanel: MakePanel = () => {
     element('span', { class: 'ramp', 'aria-hidden': 'true' }),
     ' more compute',
   );
-  const root = card('compute', 'Where compute goes', summary, map, legend);
+  const wrong = element('p', { class: 'hint', hidden: true }, 'Underlined: taken for another digit.');
+  const root = card('compute', 'Where compute goes', summary, map, legend, wrong);
 
   /** What was spent on average, beside what it would have been without choosing. */
   function tell(cost: readonly number[], full: number, what: string): void {
@@ -31,6 +41,8 @@ export const computePanel: MakePanel = () => {
     tell(cost, full, 'digit');
     const each = across * across;
     map.className = 'maps';
+    map.role = null;
+    wrong.hidden = false;
     map.replaceChildren(
       ...cost.map((flops, i) => {
         const [said, is] = [answers[i], labels[i]];
@@ -52,6 +64,10 @@ export const computePanel: MakePanel = () => {
     tell(cost, full, 'character');
     const most = Math.max(...cost);
     map.className = 'writing';
+    wrong.hidden = true;
+    // One picture for those who listen, instead of a letter at a time.
+    map.role = 'img';
+    map.ariaLabel = `${line}: compute by character, most at ${dearest(line, cost)}`;
     map.replaceChildren(
       ...markedText(line, 'b', (i) => ({
         strength: 0.75 * (cost[i]! / most),

@@ -1,7 +1,8 @@
-import { card, element, short } from '../dom.ts';
+import { card, element, percent, short } from '../dom.ts';
 import type { MakePanel } from '../panel.ts';
+import type { Tick } from '../protocol.ts';
 
-/** What the run has cost so far. */
+/** What the run has cost so far, and what it had cost when the task was learnt. */
 export const costPanel: MakePanel = () => {
   const fields = {
     steps: 'steps',
@@ -18,21 +19,33 @@ export const costPanel: MakePanel = () => {
     { class: 'meter' },
     ...Object.entries(fields).map(([name, label]) => element('div', {}, element('dt', {}, label), cells[name]!)),
   );
-  const root = card('cost', 'Cost', list);
-  root.classList.add('wide');
+  const goal = element('p', { class: 'hint', id: 'learnt', role: 'status' }, '…');
+  const root = card('cost', 'Cost', list, goal);
+  let wanted: number | undefined;
+  let last: Tick | undefined;
   return {
     root,
-    reset() {
+    reset(run) {
       for (const cell of Object.values(cells)) cell.textContent = '–';
+      [wanted, last] = [run?.goal, undefined];
+      goal.className = 'hint';
+      goal.textContent = wanted === undefined ? '…' : `Goal: ${percent(wanted, 0)} ${run!.metric}.`;
     },
-    tick({ step, examplesPerSecond, flops, wattHours }) {
+    tick(tick) {
+      last = tick;
+      const { step, examplesPerSecond, flops, wattHours } = tick;
       cells.steps!.textContent = (step + 1).toLocaleString('en');
       cells.speed!.textContent = short(examplesPerSecond);
       cells.flops!.textContent = short(flops);
       cells.energy!.textContent = short(wattHours, 'Wh');
     },
-    evaluation(_, value) {
-      cells.score!.textContent = `${(100 * value).toFixed(1)} %`;
+    evaluation(step, value) {
+      cells.score!.textContent = percent(value);
+      if (wanted === undefined || last === undefined || value < wanted) return;
+      const { seconds, flops, wattHours } = last;
+      goal.textContent = `Learnt: ${percent(value)} after ${step.toLocaleString('en')} steps, in ${seconds.toPrecision(2)} s, for ${short(flops)} FLOPs and ${short(wattHours, 'Wh')}.`;
+      goal.className = 'learnt';
+      wanted = undefined;
     },
   };
 };

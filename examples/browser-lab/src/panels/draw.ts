@@ -28,12 +28,12 @@ function pixelsOf(pad: HTMLCanvasElement): Uint8Array | undefined {
   return Uint8Array.from({ length: 784 }, (_, i) => shrunk[4 * i]!);
 }
 
-/** Draw a digit, and see what each exit says and costs. */
+/** Draw a digit, and see while you draw what each exit says and costs. */
 export const drawPanel: MakePanel = (lab) => {
   const pad = element('canvas', { class: 'pad', width: SIDE, height: SIDE, role: 'img', 'aria-label': 'Drawing area' });
   const clear = element('button', { type: 'button' }, 'Clear');
   const sample = element('button', { type: 'button', disabled: true }, 'A test digit');
-  const table = element('div', { 'aria-live': 'polite' }, element('p', { class: 'hint' }, 'Draw a digit.'));
+  const table = element('div', {}, element('p', { class: 'hint' }, 'Draw a digit.'));
   const root = card('draw', 'Draw a digit', pad, element('div', { class: 'row' }, sample, clear), table);
   const pen = pad.getContext('2d', { willReadFrequently: true })!;
   pen.fillRect(0, 0, SIDE, SIDE);
@@ -43,9 +43,15 @@ export const drawPanel: MakePanel = (lab) => {
   pen.strokeStyle = '#fff';
   let busy = false;
   let known: Extract<View, { kind: 'digits' }> | undefined;
-  let next = 0;
+  let sampled = 0;
+  let waiting: { ended: boolean } | undefined;
 
-  function show({ exits, leaves }: Drawn): void {
+  function tell(text: string): void {
+    table.replaceChildren(element('p', { class: 'hint' }, text));
+  }
+
+  function show({ exits, leaves }: Drawn): string {
+    const answer = `Answer: ${exits[leaves]!.digit}, for ${short(exits[leaves]!.flops)} FLOPs.`;
     const rows = exits.map(({ name, digit, sure, flops }, i) =>
       element(
         'tr',
@@ -59,21 +65,30 @@ export const drawPanel: MakePanel = (lab) => {
     const head = ['exit', 'says', 'sure', 'FLOPs'].map((name) => element('th', { scope: 'col' }, name));
     table.replaceChildren(
       element('table', {}, element('thead', {}, element('tr', {}, ...head)), element('tbody', {}, ...rows)),
-      element('p', {}, `Answer: ${exits[leaves]!.digit}, for ${short(exits[leaves]!.flops)} FLOPs.`),
+      element('p', {}, answer),
     );
+    return answer;
   }
 
-  async function ask(): Promise<void> {
+  /** One question at a time; what was drawn meanwhile is asked next. `ended`: a stroke was. */
+  async function ask(ended = false): Promise<void> {
+    if (busy) {
+      waiting = { ended: ended || waiting?.ended === true };
+      return;
+    }
     const pixels = pixelsOf(pad);
-    if (busy || pixels === undefined) return;
+    if (pixels === undefined) return tell('Draw a digit.');
     busy = true;
     try {
-      show(await lab.ask<Drawn>({ what: 'digit', pixels }));
+      const answer = show(await lab.ask<Drawn>({ what: 'digit', pixels }));
+      if (ended) lab.announce(answer);
     } catch (error) {
-      table.replaceChildren(element('p', { class: 'hint' }, (error as Error).message));
-    } finally {
-      busy = false;
+      tell((error as Error).message);
     }
+    busy = false;
+    const next = waiting;
+    waiting = undefined;
+    if (next !== undefined) void ask(next.ended);
   }
 
   const place = (event: PointerEvent): [number, number] => {
@@ -91,18 +106,19 @@ export const drawPanel: MakePanel = (lab) => {
     if (event.buttons === 0) return;
     pen.lineTo(...place(event));
     pen.stroke();
+    void ask();
   });
-  pad.addEventListener('pointerup', () => void ask());
+  pad.addEventListener('pointerup', () => void ask(true));
   clear.addEventListener('click', () => {
     pen.fillRect(0, 0, SIDE, SIDE);
-    table.replaceChildren(element('p', { class: 'hint' }, 'Draw a digit.'));
+    void ask();
   });
   sample.addEventListener('click', () => {
     if (known === undefined) return;
     const small = element('canvas', { width: 28, height: 28 });
-    drawDigit(small, known.pixels, next++ % known.labels.length);
+    drawDigit(small, known.pixels, sampled++ % known.labels.length);
     pen.drawImage(small, 0, 0, SIDE, SIDE);
-    void ask();
+    void ask(true);
   });
   return {
     root,
@@ -110,6 +126,8 @@ export const drawPanel: MakePanel = (lab) => {
       if (view.kind !== 'digits') return;
       known = view;
       sample.disabled = false;
+      // Training goes on, and so may the answer.
+      void ask();
     },
   };
 };

@@ -7,7 +7,8 @@ import { drawDigit } from './digit.ts';
 export const exitsPanel: MakePanel = () => {
   const summary = element('p');
   const groups = element('div');
-  const root = card('exits', 'Who leaves where', summary, groups);
+  const wrong = element('p', { class: 'hint' }, 'Underlined: taken for another digit.');
+  const root = card('exits', 'Who leaves where', summary, groups, wrong);
   let key = '';
 
   function show(view: Extract<View, { kind: 'digits' }>): void {

@@ -1,4 +1,4 @@
-import uPlot from 'uplot';
+import type uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { card, colour, element } from '../dom.ts';
 import type { MakePanel } from '../panel.ts';
@@ -16,16 +16,19 @@ export const lossPanel: MakePanel = () => {
   let values: (number | null)[] = [];
   let [average, weight, stride, seen, metric] = [0, 0, 1, 0, ''];
   let plot: uPlot | undefined;
+  /** Comes with the first points: the run begins without it. */
+  let Plot: typeof uPlot | undefined;
   let due = false;
 
   function draw(): void {
+    if (Plot === undefined) return;
     plot?.destroy();
     const axis = { stroke: colour('faint'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } };
     // Lines at powers of ten only.
     const powers = (_: uPlot, splits: number[]) =>
       splits.map((split) => (Math.abs(Math.log10(split) % 1) < 1e-6 ? split : null));
     const shares = (_: uPlot, splits: number[]) => splits.map((share) => `${Math.round(100 * share)} %`);
-    plot = new uPlot(
+    plot = new Plot(
       {
         width: Math.max(240, holder.clientWidth),
         height: 230,
@@ -59,7 +62,8 @@ export const lossPanel: MakePanel = () => {
   function show(): void {
     if (due) return;
     due = true;
-    requestAnimationFrame(() => {
+    requestAnimationFrame(async () => {
+      Plot ??= (await import('uplot')).default;
       due = false;
       thin();
       if (plot === undefined) draw();
@@ -70,9 +74,9 @@ export const lossPanel: MakePanel = () => {
   new ResizeObserver(() => plot?.setSize({ width: Math.max(240, holder.clientWidth), height: 230 })).observe(holder);
   return {
     root,
-    reset(name) {
+    reset(run) {
       [steps, losses, values, average, weight, stride, seen] = [[], [], [], 0, 0, 1, 0];
-      metric = name ?? metric;
+      metric = run?.metric ?? metric;
       plot?.destroy();
       plot = undefined;
     },
@@ -93,6 +97,7 @@ export const lossPanel: MakePanel = () => {
       text.textContent = `Step ${step.toLocaleString('en')}: loss ${losses.at(-1)!.toPrecision(3)}, ${(100 * value).toFixed(1)} % ${metric}.`;
       show();
     },
+    saved: () => ({ steps, losses, values, metric }),
     repaint: draw,
   };
 };

@@ -1,42 +1,69 @@
-import { card, colour, element } from '../dom.ts';
+import { card, colour, element, rgb } from '../dom.ts';
 import type { MakePanel } from '../panel.ts';
 import type { View } from '../protocol.ts';
 
+type Plane = Extract<View, { kind: 'plane' }>;
+
 const REACH = 1.15;
 
-const rgb = (text: string): number[] => (text.match(/[\d.]+/g) ?? ['0', '0', '0']).slice(0, 3).map(Number);
+function penOf(canvas: HTMLCanvasElement | OffscreenCanvas, side: number): CanvasRenderingContext2D {
+  if (canvas.width !== side) [canvas.width, canvas.height] = [side, side];
+  return canvas.getContext('2d') as CanvasRenderingContext2D;
+}
 
-/** The plane as the network divides it, and the points that it learns from. */
+/** A picture of a square plane, from one colour a cell. */
+function paint(canvas: HTMLCanvasElement | OffscreenCanvas, side: number, cell: (index: number) => number[]): void {
+  const pen = penOf(canvas, side);
+  const image = pen.createImageData(side, side);
+  for (let i = 0; i < side * side; i++) image.data.set(cell(i), 4 * i);
+  pen.putImageData(image, 0, 0);
+}
+
+/** The same with one colour, as strong as the map says; many of these are painted at a time. */
+function shade(canvas: HTMLCanvasElement | OffscreenCanvas, side: number, ink: number[], map: Uint8Array): void {
+  const pen = penOf(canvas, side);
+  const image = pen.createImageData(side, side);
+  const { data } = image;
+  for (let i = 0; i < side * side; i++) {
+    for (let channel = 0; channel < 3; channel++) data[4 * i + channel] = ink[channel]!;
+    data[4 * i + 3] = map[i]!;
+  }
+  pen.putImageData(image, 0, 0);
+}
+
+/** The plane as the network divides it, or as one of its neurons sees it, and the points that it learns from. */
 export const planePanel: MakePanel = () => {
-  const canvas = element('canvas', {
-    class: 'plane',
-    width: 480,
-    height: 480,
-    role: 'img',
-    'aria-label': 'The plane, coloured by the arm that the network sees at each place',
-  });
-  const root = card('plane', 'What it sees', canvas);
-  let last: Extract<View, { kind: 'plane' }> | undefined;
+  const canvas = element('canvas', { class: 'plane', width: 480, height: 480, role: 'img' });
+  const neurons = element('fieldset', { class: 'neurons' }, element('legend', { class: 'hidden' }, 'Shown above'));
+  const root = card('plane', 'What it sees', canvas, neurons);
+  let last: Plane | undefined;
+  /** Layer and neuron that are shown instead of the network's answer. */
+  let chosen = '';
+  let pointed = '';
+  let thumbs = new Map<string, HTMLCanvasElement>();
+
+  function mapOf(name: string): Uint8Array | undefined {
+    const [layer, neuron] = name.split(' ').map(Number);
+    const size = last!.small ** 2;
+    return name === '' ? undefined : last!.layers[layer!]?.maps.subarray(neuron! * size, (neuron! + 1) * size);
+  }
 
   function draw(): void {
     if (last === undefined) return;
-    const { side, classes, scores, points, labels } = last;
+    const { side, classes, scores, points, labels, small } = last;
     const colours = ['a', 'b', 'c'].map((name) => rgb(colour(name)));
-    const small = new OffscreenCanvas(side, side);
-    const pen = small.getContext('2d')!;
-    const image = pen.createImageData(side, side);
-    for (let cell = 0; cell < side * side; cell++) {
-      for (let channel = 0; channel < 3; channel++) {
-        let sum = 0;
-        for (let c = 0; c < classes; c++) sum += (scores[cell * classes + c]! / 255) * colours[c]![channel]!;
-        image.data[cell * 4 + channel] = sum;
-      }
-      image.data[cell * 4 + 3] = 150;
+    const ink = rgb(colour('accent'));
+    const map = mapOf(pointed || chosen);
+    const picture = new OffscreenCanvas(side, side);
+    if (map !== undefined) shade(picture, small, ink, map);
+    else {
+      const mixed = (i: number, channel: number): number =>
+        colours.reduce((sum, one, c) => sum + (scores[i * classes + c]! / 255) * one[channel]!, 0);
+      paint(picture, side, (i) => [mixed(i, 0), mixed(i, 1), mixed(i, 2), 150]);
     }
-    pen.putImageData(image, 0, 0);
     const brush = canvas.getContext('2d')!;
     brush.clearRect(0, 0, canvas.width, canvas.height);
-    brush.drawImage(small, 0, 0, canvas.width, canvas.height);
+    brush.drawImage(picture, 0, 0, canvas.width, canvas.height);
     const ring = colour('card');
     for (let i = 0; i < labels.length; i++) {
       const x = ((points[2 * i]! + REACH) / (2 * REACH)) * canvas.width;
@@ -49,13 +76,56 @@ export const planePanel: MakePanel = () => {
       brush.fill();
       brush.stroke();
     }
+    for (const [name, thumb] of thumbs) {
+      const seen = mapOf(name);
+      if (seen !== undefined) shade(thumb, small, ink, seen);
+    }
+    const shown = pointed || chosen;
+    const [layer, neuron] = shown.split(' ').map(Number);
+    const what = `where neuron ${neuron! + 1} of ${last.layers[layer!]?.name} lights up`;
+    canvas.ariaLabel = `The plane, ${shown === '' ? 'coloured by the arm that the network sees at each place' : what}`;
+  }
+
+  /** One radio button for the network's answer and one for each neuron. */
+  function lay({ layers, small }: Plane): void {
+    thumbs = new Map();
+    const choice = (name: string, label: string, ...children: (Node | string)[]): HTMLElement => {
+      const radio = element('input', { type: 'radio', name: 'neuron', value: name, 'aria-label': label });
+      radio.checked = name === chosen;
+      radio.addEventListener('change', () => point('', name));
+      const root = element('label', { title: label }, radio, ...children);
+      root.addEventListener('pointerenter', ({ pointerType }) => pointerType === 'mouse' && point(name));
+      root.addEventListener('pointerleave', () => point(''));
+      return root;
+    };
+    const rows = layers.map(({ name, maps }, layer) => {
+      const choices = Array.from({ length: maps.length / small ** 2 }, (_, neuron) => {
+        const thumb = element('canvas', { 'aria-hidden': 'true' });
+        thumbs.set(`${layer} ${neuron}`, thumb);
+        return choice(`${layer} ${neuron}`, `${name}, neuron ${neuron + 1}`, thumb);
+      });
+      return element('div', {}, element('span', { class: 'hint' }, name), ...choices);
+    });
+    const all = element('div', {}, choice('', 'The whole network', 'whole network'));
+    neurons.replaceChildren(neurons.firstElementChild!, ...rows, all);
+  }
+
+  function point(name: string, choose = chosen): void {
+    [pointed, chosen] = [name, choose];
+    draw();
   }
 
   return {
     root,
     view(view) {
       if (view.kind !== 'plane') return;
+      const sizes = (plane: Plane | undefined) => String(plane?.layers.map(({ maps }) => maps.length));
+      const other = sizes(view) !== sizes(last);
       last = view;
+      if (other) {
+        [pointed, chosen] = ['', ''];
+        lay(view);
+      }
       draw();
     },
     repaint: draw,

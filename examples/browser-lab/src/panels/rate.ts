@@ -12,7 +12,7 @@ export const ratePanel: MakePanel = (lab) => {
   const root = card('rate', 'Learning rate', element('div', { class: 'row' }, go, take), verdict, figure);
   let advised: number | undefined;
 
-  async function show({ points, suggestions, rate, forwards }: Advice): Promise<void> {
+  async function show({ points, suggestions, rate, gradients }: Advice): Promise<void> {
     advised =
       rate &&
       rates.reduce((best, one) => (Math.abs(Math.log(one / rate)) < Math.abs(Math.log(best / rate)) ? one : best));
@@ -20,7 +20,7 @@ export const ratePanel: MakePanel = (lab) => {
     verdict.textContent =
       rate === undefined
         ? 'The loss falls nowhere: train a little, and try again.'
-        : `The loss falls best near ${rate.toPrecision(2)}; the nearest setting is ${advised}. It took ${forwards} passes on a copy.`;
+        : `The loss falls best near ${rate.toPrecision(2)}; the nearest setting is ${advised}. It took ${gradients} steps of a copy.`;
     const Plot = await import('@observablehq/plot');
     const finite = points.filter(({ loss }) => Number.isFinite(loss));
     const lowest = Math.min(...finite.map(({ loss }) => loss));

@@ -12,7 +12,7 @@ import {
   treeEntries,
   treeRestore,
 } from '@frugal/tensor';
-import { type Config, format } from '../config.ts';
+import { type Config, format, runOf } from '../config.ts';
 import type { Knobs, Question, Report } from '../protocol.ts';
 import { estimatorOf, optimizerOf } from './gradients.ts';
 import type { Task } from './task.ts';
@@ -44,6 +44,8 @@ export class Session {
   /** Weights of a run that is paused. */
   #resting: Tree | undefined;
   #steps = 0;
+  /** The run has failed: nobody will answer. */
+  #over = false;
 
   /** @param knobs The task reads them whenever it looks. */
   constructor(task: Task, config: Config, knobs: Knobs, report: (report: Report) => void) {
@@ -55,16 +57,27 @@ export class Session {
 
   /** What acts within the run: at the next step, or on what is shown of a run that rests. */
   turn(knobs: Knobs): void {
+    const { sure } = this.#knobs;
     Object.assign(this.#knobs, knobs);
+    if (knobs.sure === sure) return;
     this.#looked = { at: Number.NEGATIVE_INFINITY, step: -1 };
     if (this.#run === undefined && this.#resting !== undefined) void this.#look(this.#resting, this.#steps);
   }
 
   /** Trains until it is paused. What acts within a run does not count for what may be resumed. */
   async train(resume: boolean, weights?: Uint8Array): Promise<void> {
+    try {
+      await this.#train(resume, weights);
+    } finally {
+      this.#over = this.#resting === undefined;
+      if (this.#over) this.#refuseAll();
+    }
+  }
+
+  async #train(resume: boolean, weights?: Uint8Array): Promise<void> {
     const { seed } = this.#config;
     const store: CheckpointStore = indexedDbStore(
-      `frugal-lab ${format({ ...this.#config, rate: 1, sure: 1, backend: 'auto', until: 0 })}`,
+      `frugal-lab ${format({ ...runOf(this.#config), backend: 'auto', until: 0 })}`,
     );
     const meter = createMeter();
     const imported = weights === undefined ? undefined : await this.#imported(weights);
@@ -120,7 +133,14 @@ export class Session {
   /** Answers between two steps, or at once where the run rests. */
   ask(id: number, question: Question): void {
     this.#questions.push({ id, question });
-    if (this.#run === undefined && this.#resting !== undefined) void this.#answerAll(this.#resting);
+    if (this.#over) this.#refuseAll();
+    else if (this.#run === undefined && this.#resting !== undefined) void this.#answerAll(this.#resting);
+  }
+
+  #refuseAll(): void {
+    for (const { id } of this.#questions.splice(0)) {
+      this.#report({ type: 'answer', id, answer: undefined, error: 'The run has failed.' });
+    }
   }
 
   async #answerAll(params: Tree): Promise<void> {
@@ -172,7 +192,8 @@ export class Session {
       onEvent: async (event, live) => {
         if (event.type === 'start') {
           const { parameters, resumedAt } = event;
-          this.#report({ type: 'started', resumedAt, parameters, metric: this.#task.metric });
+          const { metric, goal } = this.#task;
+          this.#report({ type: 'started', resumedAt, parameters, metric, goal });
           await this.#look(live.params, event.resumedAt);
         }
         if (event.type === 'note' || event.type === 'anomaly') {

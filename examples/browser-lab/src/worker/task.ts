@@ -9,6 +9,8 @@ export interface Task {
   readonly loss: LossFunction<Tree, Tree>;
   /** What `evaluate` measures, for people: higher is better. */
   readonly metric: string;
+  /** From which value on it counts as learnt. */
+  readonly goal: number;
   /** Steps between two evaluations. */
   readonly every: number;
   evaluate(params: Tree): Promise<number>;

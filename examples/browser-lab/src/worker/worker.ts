@@ -23,7 +23,7 @@ async function start(config: Config, resume: boolean, weights?: Uint8Array): Pro
   const threads = details.threads === undefined ? '' : `${details.threads} thread${details.threads === 1 ? '' : 's'}`;
   tell({ type: 'backend', name, reason, threads });
   const make = await makers[config.task]();
-  const knobs = { rate: config.rate, sure: config.sure };
+  const knobs = { rate: config.rate, sure: config.sure, cut: config.cut };
   session?.dispose();
   session = new Session(await make(config, knobs), config, knobs, tell);
   await session.train(resume, weights);
@@ -55,7 +55,8 @@ addEventListener('message', ({ data }: MessageEvent<Order>) => {
       session?.turn(data.knobs);
       break;
     case 'ask':
-      session?.ask(data.id, data.question);
+      if (session !== undefined) session.ask(data.id, data.question);
+      else tell({ type: 'answer', id: data.id, answer: undefined, error: 'The run has not begun yet.' });
   }
 });
 

@@ -32,6 +32,7 @@ export const alaTask: MakeTask = async ({ width }) => {
     data,
     loss: loss as unknown as LossFunction<Tree, Tree>,
     metric: 'certainty of the right next word, at worst',
+    goal: 0.95,
     every: 10,
     layers: ['neurons'],
     evaluate: async (params) => Math.min(...(await chances(params)).map((row, i) => row[(i + 1) % 4]!)),

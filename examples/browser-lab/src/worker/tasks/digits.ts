@@ -22,7 +22,7 @@ export interface Digits {
 }
 
 async function images(name: string): Promise<LabelledImages> {
-  const part = async (kind: string) => parseIdx(await fetchBytes(atHome(`data/${name}-${kind}`)));
+  const part = async (kind: string) => parseIdx(await fetchBytes(atHome(`data/${name}-${kind}.gz`)));
   return examplesFromIdx(await part('images'), await part('labels')) as LabelledImages;
 }
 

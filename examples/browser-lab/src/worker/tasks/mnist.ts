@@ -44,6 +44,7 @@ export const mnistTask: MakeTask = async (config, knobs) => {
     ...local,
     data: digitBatches(learn, batch, true) as never,
     metric: `right on ${test.size.toLocaleString('en')} test digits`,
+    goal: 0.95,
     every: 100,
     layers: ['hidden 1', 'hidden 2'],
     evaluate: (params) => accuracyOf(held, (x) => end(params, x)),

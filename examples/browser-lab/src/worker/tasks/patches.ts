@@ -33,8 +33,9 @@ export const patchesTask: MakeTask = async ({ width, batch }, knobs) => {
     loss: loss as unknown as LossFunction<Tree, Tree>,
     data: digitBatches(learn, batch, false) as never,
     metric: `right on ${ASKED} test digits`,
+    goal: 0.85,
     every: 25,
-    layers: [],
+    layers: ['gate 1', 'learners 1', 'gate 2', 'learners 2'],
     evaluate: (params) =>
       accuracyOf(held, async (x) => (await runModel(model, params, x, { threshold: knobs.sure })).output),
     async view(params) {
@@ -52,6 +53,10 @@ export const patchesTask: MakeTask = async ({ width, batch }, knobs) => {
       const [pixels, labels] = [shown.x, [...shown.y]];
       return { kind: 'patches', pixels, answers, labels, shares, across: ACROSS, cost: run.cost, full };
     },
-    pass: () => undefined,
+    pass: (params) => {
+      const x = scale(shown.x, false);
+      // As in training: with every learner.
+      tf.dispose([x, model.apply(params, x, { train: true })]);
+    },
   };
 };

@@ -22,7 +22,7 @@ const HELD = 16;
 
 /** Characters of Moby-Dick, one after the other. Each may leave before the blocks, or after the first. */
 export const textTask: MakeTask = async ({ width, batch }, knobs) => {
-  const text = await fetchText(atHome('data/book.txt'));
+  const text = await fetchText(atHome('data/book.txt.gz'));
   const tokenizer = charTokenizer(text);
   const { train, validation } = splitSequence(tokenizer.encode(text), 0.05);
   const feedForward = { activation: 'relu' } as const;
@@ -68,6 +68,7 @@ export const textTask: MakeTask = async ({ width, batch }, knobs) => {
     data,
     loss: exitLoss(model, objective.loss as never, { weights: [0.2, 0.3, 1] }) as unknown as LossFunction<Tree, Tree>,
     metric: 'certainty of new characters',
+    goal: 0.1,
     every: 50,
     layers: ['block 1', 'block 2'],
     async evaluate(params) {
