@@ -54,15 +54,20 @@ export default defineConfig({
         'tests/replay/**/*.test.ts',
       ]),
       suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
-      // What trains and what is nearest to TensorFlow; where it is not set up, all of it is skipped. Left out, as the log
+      // Numeric suites whose time is worth it; where TensorFlow is not set up, all are skipped. Left out, as the log
       // of 2026-11-23 says: tolerances below TensorFlow's tanh and products, subnormal numbers, kernels that tfjs-node lacks.
       on('tensorflow', [
-        'packages/tensor/src/kernels/{conv-relu-pool,layer-norm,matmul,rows,segments,softmax-cross-entropy,steps}.test.ts',
+        'packages/tensor/src/kernels/{conv-relu-pool,group-gradient,layer-norm,matmul,relu-grad,rows,segments,signs}.test.ts',
+        'packages/tensor/src/kernels/{softmax-cross-entropy,steps}.test.ts',
         'packages/tensor/src/random/samplers.test.ts',
-        'packages/tensor/src/autodiff/{vjp,jvp}.test.ts',
-        'packages/nn/src/{dense,conv,pool,norm,embedding}.test.ts',
+        'packages/tensor/src/autodiff/{jvp,linear,vjp}.test.ts',
+        'packages/nn/src/*.test.ts',
+        '!packages/nn/src/normal-quantile.test.ts',
         'packages/nn/src/models/models.test.ts',
-        'packages/core-trainer/src/estimators/*.test.ts',
+        'packages/core-trainer/src/{data,estimators,guards,losses,transforms}/*.test.ts',
+        'packages/core-trainer/src/loop/{planned,resume,task,train}.test.ts',
+        'packages/forward-grad/src/{estimators,local}/*.test.ts',
+        'packages/{moe/src/{losses,moe},early-exit/src/exit-model,token-boost/src/boost}.test.ts',
         'tests/node-versions/tensorflow.test.ts',
         'tests/autodiff/hvp.test.ts',
         'tests/replay/**/*.test.ts',
