@@ -1,15 +1,5 @@
-import { adam, sgd, takeStep } from '@frugal/core-trainer';
 import { mlp } from '@frugal/nn';
-import {
-  foldIn,
-  type GradientTransformation,
-  key,
-  type LossFunction,
-  randomNormal,
-  type Tree,
-  treeDispose,
-  treeMaterialize,
-} from '@frugal/tensor';
+import { foldIn, key, type LossFunction, randomNormal, type Tree, treeDispose, treeMaterialize } from '@frugal/tensor';
 import { bitsOf, describeEachBackend, expectClose, expectNoLeak } from '@frugal/test-support';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
@@ -193,25 +183,6 @@ describeEachBackend('weight perturbation', () => {
       await expectClose(one.scalars, exact.scalars, 0.2);
       await expectClose(one.loss, exact.loss);
       treeDispose([params, x, { ...exact }, { ...both }, { ...one }]);
-    });
-  });
-
-  it('trains with optimizers of core-trainer, structured and dense alike', async () => {
-    await expectNoLeak(async () => {
-      for (const optimizer of [sgd(0.01), adam(0.05, { epsilon: 1e-8 })]) {
-        let params: { x: tf.Tensor } = { x: tf.tidy(() => tf.mul(3, tf.ones([4, 3]))) };
-        let state: Tree = optimizer.init(params);
-        const estimator = weightPerturbation({ directions: 4 });
-        for (let step = 0; step < 150; step++) {
-          const { loss, grads } = estimator(quadratic, params, null, foldIn(key(8), step));
-          [params, state] = takeStep(optimizer as GradientTransformation, grads, state, params, { step });
-          treeDispose(grads);
-          loss.dispose();
-        }
-        const end = tf.tidy(() => quadratic(params, null, { train: false }));
-        expect((await end.data())[0]).toBeLessThan(5.4); // a tenth of the start
-        treeDispose([params, state, end]);
-      }
     });
   });
 });
