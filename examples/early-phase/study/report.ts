@@ -86,6 +86,8 @@ export function policyRows(cases: readonly Case[]): Record<string, string | numb
   return [...new Set(cases.flatMap(policiesOf))].map((policy) => summary(policy, scoresOf(cases, policy)));
 }
 
+const shownCost = (cheaper: number): number | string => (Number.isFinite(cheaper) ? cheaper : '–');
+
 function summary(policy: string, scores: readonly Score[]): Record<string, string | number> {
   return {
     policy,
@@ -94,7 +96,7 @@ function summary(policy: string, scores: readonly Score[]): Record<string, strin
     'worst, sd': worst(scores.map(({ gapSd }) => gapSd)),
     'median relative gap': medianOf(scores.map(({ relativeGap }) => relativeGap)),
     'worst accuracy gap': worst(scores.map(({ accuracyGap }) => accuracyGap)),
-    'grid ÷ cost': medianOf(scores.map(({ cheaper }) => cheaper)),
+    'grid ÷ cost': shownCost(medianOf(scores.map(({ cheaper }) => cheaper))),
     failures: scores.reduce((sum, { failures }) => sum + failures, 0),
   };
 }

@@ -52,7 +52,8 @@ export function scoreOf(one: Case, policy: string): Score {
     gapSd: gap / best.sd,
     relativeGap: gap / best.loss,
     accuracyGap: gridAccuracy - mean(picks.map(({ end }) => accuracyOf(end))),
-    cheaper: gridFlops / Math.max(1, mean(picks.map(({ flops }) => flops))),
+    // Infinite for what costs nothing.
+    cheaper: gridFlops / mean(picks.map(({ flops }) => flops)),
     failures: picks.filter(({ end }) => end?.loss == null).length,
   };
 }
