@@ -14,7 +14,7 @@ const limits = {
   '@frugal/forward-grad/layers': '32 kB',
   '@frugal/libtensorflow': '40 kB',
   '@frugal/libtensorflow/register': '8 kB',
-  '@frugal/lr-probe': '43 kB',
+  '@frugal/lr-probe': '45 kB',
   '@frugal/lr-probe/layers': '36 kB',
   '@frugal/moe': '32 kB',
   '@frugal/moe/testing': '32 kB',
