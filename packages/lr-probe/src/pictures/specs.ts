@@ -160,7 +160,7 @@ export function sharpnessPicture(points: readonly SharpnessPoint[]): Picture {
     mark: { type: 'line', strokeWidth: 2, clip: true },
     encoding: {
       x: x('step', 'step', false),
-      y: { ...y('value', 'largest eigenvalue', scale), axis: { format: '~g', labelOverlap: true } },
+      y: { ...y('value', 'largest eigenvalue'), scale, axis: { format: '~g', labelOverlap: true } },
       color: {
         field: 'what',
         type: 'nominal',
