@@ -276,7 +276,8 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     await host.close();
     await page.goto('about:blank');
-    await page.goto(`${host.url}#task=ala`);
+    // A task of which nothing was seen before, data and all.
+    await page.goto(`${host.url}#task=mnist`);
     await inState(page, 'running');
     await reaches(page, 50);
     expect(complaints).toEqual([]);
