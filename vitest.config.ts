@@ -67,6 +67,7 @@ export default defineConfig({
         'packages/core-trainer/src/{data,estimators,guards,losses,transforms}/*.test.ts',
         'packages/core-trainer/src/loop/{planned,resume,task,train}.test.ts',
         'packages/forward-grad/src/{estimators,local}/*.test.ts',
+        'packages/sparsity-metrics/src/{masks/prune,structured/blocks}.test.ts',
         'packages/{moe/src/{losses,moe},early-exit/src/exit-model,token-boost/src/boost}.test.ts',
         'tests/node-versions/tensorflow.test.ts',
         'tests/autodiff/hvp.test.ts',

@@ -50,7 +50,11 @@ export function inputNorms(
         squares.set(path, tf.keep(before === undefined ? sums : tf.add(before, sums)));
         if (before !== undefined) tf.dispose([before, sums]);
       }
-      return next(name, inputs, attrs);
+      const result = next(name, inputs, attrs);
+      // tfjs multiplies by batches of one; on most backends, but not on all, they share the weight's data.
+      const reshaped = name === 'Reshape' ? byData.get((inputs as Record<string, tf.Tensor>)['x']!.dataId) : undefined;
+      if (reshaped !== undefined) byData.set((result as tf.Tensor).dataId, reshaped);
+      return result;
     },
   };
   tf.dispose(interpret(handler, fn));
