@@ -315,6 +315,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     await page.waitForURL(/cut=80/);
     await page.getByRole('button', { name: 'Probe the learning rate' }).click();
     await page.locator('#rate svg').first().waitFor({ timeout: WAIT });
+    expect(await violations(page)).toEqual([]);
     const record = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Save run' }).click();
     const saved = JSON.parse(readFileSync(await (await record).path(), 'utf8'));

@@ -30,6 +30,13 @@ export function colour(name: string): string {
   return color;
 }
 
+/** A chart as one picture with one name, instead of names for its parts that screen readers cannot place. */
+export function picture(chart: Element): Element {
+  chart.role = 'img';
+  for (const part of chart.querySelectorAll('[aria-label]')) part.removeAttribute('aria-label');
+  return chart;
+}
+
 /** Red, green and blue of a colour as `colour` gives it. */
 export const rgb = (text: string): number[] => (text.match(/[\d.]+/g) ?? ['0', '0', '0']).slice(0, 3).map(Number);
 

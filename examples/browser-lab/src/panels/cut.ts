@@ -1,4 +1,4 @@
-import { card, colour, element, percent } from '../dom.ts';
+import { card, colour, element, percent, picture } from '../dom.ts';
 import type { MakePanel } from '../panel.ts';
 import type { Cut } from '../protocol.ts';
 import { weightPictures } from './weights.ts';
@@ -36,7 +36,7 @@ export const cutPanel: MakePanel = (lab) => {
       ],
       ariaLabel: 'Weights by magnitude, before and after the cut',
     });
-    figure.replaceChildren(chart);
+    figure.replaceChildren(picture(chart));
   }
 
   function show(cut: Cut): void {

@@ -1,5 +1,5 @@
 import { rates } from '../config.ts';
-import { card, colour, element } from '../dom.ts';
+import { card, colour, element, picture } from '../dom.ts';
 import type { MakePanel } from '../panel.ts';
 import type { Advice } from '../protocol.ts';
 
@@ -50,7 +50,7 @@ export const ratePanel: MakePanel = (lab) => {
       ],
       ariaLabel: 'Loss against learning rate',
     });
-    figure.replaceChildren(chart);
+    figure.replaceChildren(picture(chart));
   }
 
   go.addEventListener('click', async () => {
