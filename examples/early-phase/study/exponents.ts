@@ -1,9 +1,9 @@
 // Candidates for the exponent by which rates shrink with the length of a run.
-import { lossFunction, softmaxCrossEntropy } from '@frugal/core-trainer';
+import { adamw, classification, lossFunction, type Rate } from '@frugal/core-trainer';
 import type { Mnist } from '@frugal/datasets';
 import { learn, lesson, recipeOf } from '@frugal/example-mnist';
 import { miniatureRuns, type Problem, probe } from '@frugal/lr-probe';
-import { foldIn, key, type Labelled, type Tree } from '@frugal/tensor';
+import { foldIn, type GradientTransformation, key, type Labelled, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { optimizers, type Pick } from './policies.ts';
 import type { OptimizerName } from './tasks.ts';
@@ -49,9 +49,11 @@ export async function validationOfDemo(
   const data = lesson(mnist, recipe, seed);
   const steps = recipe.epochs * data.train.batchesPerEpoch;
   const params = recipe.model.init(foldIn(key(seed), 20));
-  const loss = lossFunction(recipe.model, softmaxCrossEntropy);
+  const { smoothing, weightDecay } = recipe;
+  const loss = lossFunction(recipe.model, classification({ smoothing }).loss);
+  const optimizer = (rate: Rate): GradientTransformation => adamw(rate, { weightDecay });
   const problem = { loss, params, data: data.train, key: foldIn(key(seed), 4) };
-  const { rate, warmup } = await probe(problem as never, { optimizer: optimizers.adamw, steps, policy: plain });
+  const { rate, warmup } = await probe(problem as never, { optimizer, steps, policy: plain });
   tf.dispose(params as tf.TensorContainer);
   const found = [];
   for (const exponent of candidates) {
@@ -59,8 +61,8 @@ export async function validationOfDemo(
     const run = learn({ ...recipe, peak, warmup }, data, { seed });
     let accuracy = 0;
     for await (const event of run.events) if (event.type === 'evaluation') accuracy = event.metrics.accuracy ?? 0;
-    const { params: end, optimizer, state } = await run.result;
-    tf.dispose([end, optimizer, state] as tf.TensorContainer);
+    const { params: end, optimizer: slots, state } = await run.result;
+    tf.dispose([end, slots, state] as tf.TensorContainer);
     console.log(
       `demo's net, seed ${seed}, exponent ${exponent}, rate ${peak.toPrecision(3)}: ${(100 * accuracy).toFixed(2)} %`,
     );

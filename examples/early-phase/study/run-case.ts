@@ -13,7 +13,7 @@ export interface End {
   /** Null where it diverged, as JSON has no NaN. */
   readonly loss: number | null;
   readonly accuracy: number | null;
-  /** Steps until it would be stopped, by the rule of the miniatures: after a fifth of them in a row above twice the first loss. */
+  /** Steps until somebody would have stopped it: all, or those up to a loss of twice the first. */
   readonly steps: number;
 }
 
@@ -48,11 +48,7 @@ function halfDecades(from: number): number[] {
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 function endOf({ rate, loss, accuracy, losses }: Outcome): End {
-  let above = 0;
-  const stopped = losses.findIndex((value) => {
-    above = value <= 2 * losses[0]! ? 0 : above + 1;
-    return !Number.isFinite(value) || above > 0.2 * losses.length;
-  });
+  const stopped = losses.findIndex((value) => !(value <= 2 * losses[0]!));
   return { rate, loss: finite(loss), accuracy: finite(accuracy), steps: stopped < 0 ? losses.length : stopped + 1 };
 }
 

@@ -5,8 +5,6 @@ export type Rung = (rung: number) => Promise<number>;
 export interface ClimbOptions {
   /** Rungs beyond the next that are looked at before the search believes in a minimum. Default 1. */
   readonly lookAhead?: number;
-  /** Whether a rung is so much worse than the best that none beyond it is looked at. Default: never. */
-  readonly hopeless?: (loss: number, best: number) => boolean;
   /** Rungs that may be measured. Default 16. */
   readonly limit?: number;
 }
@@ -22,7 +20,7 @@ export interface ClimbOptions {
 export async function climb(
   measure: Rung,
   start: number,
-  { lookAhead = 1, hopeless = () => false, limit = 16 }: ClimbOptions = {},
+  { lookAhead = 1, limit = 16 }: ClimbOptions = {},
 ): Promise<{ pick: number | undefined; measured: readonly { rung: number; loss: number }[] }> {
   const known = new Map<number, number>();
   let ceiling = Number.POSITIVE_INFINITY;
@@ -46,7 +44,6 @@ export async function climb(
     for (const rung of around) {
       const loss = await at(rung);
       if (loss < lowest) [best, lowest] = [rung, loss];
-      else if (rung > here && hopeless(loss, lowest)) break;
     }
     if (best !== here) [here, moved] = [best, true];
   }

@@ -17,7 +17,7 @@ export interface MiniatureOptions {
   readonly examples?: number;
   /** The loss at the start, if it is known. */
   readonly start?: number;
-  /** Share of the steps that the loss may stand above twice its start before the run ends, for a catapult comes back. Default 0.2. */
+  /** Share of the steps that the loss may stand above twice its start before the run ends, for a catapult comes back. Default 0. */
   readonly patience?: number;
 }
 
@@ -39,14 +39,14 @@ export interface Miniature {
  * A short copy of the whole schedule from the same parameters, with fresh slots, on the first batches of the run.
  *
  * Runs of one scene share their batches, so that they differ by the rate alone. It stops as soon as it has diverged: the
- * training loss is not finite, or has stood above twice the loss at the start for a fifth of the steps in a row.
+ * training loss is not finite, or above twice the loss at the start for longer than `patience`.
  */
 export async function runMiniature<P extends Tree, B>(
   scene: Scene<P, B>,
   rate: number,
   options: MiniatureOptions,
 ): Promise<Miniature> {
-  const { steps, schedule = warmCosine(0.2), examples = 1024, patience = 0.2 } = options;
+  const { steps, schedule = warmCosine(0.2), examples = 1024, patience = 0 } = options;
   checkNumber('rate', rate, { positive: true });
   checkNumber('steps', steps, { min: 1, integer: true });
   checkNumber('patience', patience, { min: 0, max: 1 });
