@@ -29,13 +29,14 @@ export function plainHead<P extends Tree>(module: Module<P>): ExitHead<P> {
  * No gradient flows back into the earlier head, so a later one cannot spoil it (Zero Time Waste, arXiv 2106.05409). The
  * module takes the features of `h` and `classes` more; the first exit sees zeros.
  *
- * @param options.tokens Whether there is an answer for each token: `h` [B, T, d] then stays as it is. Default false.
+ * @param options With `tokens` there is an answer for each token: `h` [B, T, d] then stays as it is. Default false.
  */
 export function cascadedHead<P extends Tree>(
   module: Module<P>,
   classes: number,
-  { tokens = false }: { readonly tokens?: boolean } = {},
+  options: { readonly tokens?: boolean } = {},
 ): ExitHead<P> {
+  const { tokens = false } = options;
   return {
     init: (key) => module.init(key),
     apply: (params, h, previous, ctx) =>

@@ -40,7 +40,7 @@ export interface BoostRun extends DynamicRun {
 
 /** A choice of a layer in training, as `boostLoss` gets it. */
 export interface TrainedChoice {
-  /** [tokens, choices]: one-hot forward, the gradient of the soft choice backward. */
+  /** Of shape [tokens, choices]; one-hot forward, the gradient of the soft choice backward. */
   readonly choice: tf.Tensor;
   readonly gate: Gate;
   /** FLOPs of one learner for one token. */
