@@ -3,7 +3,7 @@
 import { adam, backprop, takeStep } from '@frugal/core-trainer';
 import { readMnist } from '@frugal/datasets/node';
 import { accuracyOf, lesson, recipeOf } from '@frugal/example-mnist';
-import { criticalRate, miniatureRuns, type OptimizerPosition, type Problem, probe, warmCosine } from '@frugal/lr-probe';
+import { criticalRate, type OptimizerPosition, type Problem, probe, warmCosine } from '@frugal/lr-probe';
 import {
   createMeter,
   foldIn,
@@ -17,6 +17,7 @@ import {
   useBackend,
 } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
+import { policy } from '../examples/demo/policy.ts';
 import { finish, interleave, quick, table } from './harness.ts';
 
 const { reason } = await useBackend(wasm({ threads: 1 }));
@@ -105,8 +106,6 @@ const times = await interleave(
 const steps = (name: 'warm' | 'cold' | 'large'): number => times[name].median / times.step.median;
 
 const total = recipe.epochs * data.train.batchesPerEpoch;
-// As the demo asks for it.
-const policy = miniatureRuns({ share: 1 / 24, most: 50, examples: 1024 });
 const advice = await probe(problem, { ...options, steps: total, policy });
 const meter = createMeter();
 meter.run(() => bare.step(batches[0]!));

@@ -40,12 +40,12 @@ export function readData<T>(name: string, from: 'docs/results' | 'runs/results' 
   return JSON.parse(readFileSync(join(root, from, `${name}.json`), 'utf8')) as T;
 }
 
-/** Puts text between the marks `<!-- NAME: made by runs/NAME.sh -->` and `<!-- end of NAME -->` of a page in docs/results. */
+/** Puts text between the marks `<!-- NAME … -->` and `<!-- end of NAME -->` of a page in docs/results. */
 export function fillPage(page: string, name: string, parts: readonly string[]): void {
   const path = join(folder, page);
-  const [start, end] = [`<!-- ${name}: made by runs/${name}.sh -->`, `<!-- end of ${name} -->`];
   const text = readFileSync(path, 'utf8');
-  const [from, to] = [text.indexOf(start), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${path} has no marks for ${name}.`);
-  writeFileSync(path, `${text.slice(0, from + start.length)}\n\n${parts.join('\n\n')}\n\n${text.slice(to)}`);
+  const start = text.indexOf(`<!-- ${name}`);
+  const [from, to] = [text.indexOf('-->', start) + 3, text.indexOf(`<!-- end of ${name} -->`)];
+  if (start < 0 || to < from) throw new Error(`${path} has no marks for ${name}.`);
+  writeFileSync(path, `${text.slice(0, from)}\n\n${parts.join('\n\n')}\n\n${text.slice(to)}`);
 }

@@ -1,13 +1,11 @@
 import { adamw, classification, lossFunction } from '@frugal/core-trainer';
 import { lesson, recipeOf } from '@frugal/example-mnist';
 import { atLeast } from '@frugal/example-support';
-import { miniatureRuns, probe, terminalChart } from '@frugal/lr-probe';
+import { probe, terminalChart } from '@frugal/lr-probe';
 import { createMeter, foldIn, key, split } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
+import { policy } from '../policy.ts';
 import type { Story } from '../story.ts';
-
-/** The quick setting, its miniatures judged by more examples: 256 leave the pick to chance on some seeds. */
-const policy = miniatureRuns({ share: 1 / 24, most: 50, examples: 1024 });
 
 /** Chapter one: how fast may it learn? The first steps tell. */
 export async function probeChapter(story: Story): Promise<void> {

@@ -1,8 +1,10 @@
 // The table of claims and the pictures of docs/results/dynamic.md, from runs/results: what the scripts in runs/ call when they have ended.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Curve, type CurvesOptions, curvesSvg } from '@frugal/sparsity-metrics';
+import { root } from '../../../benchmarks/harness.ts';
+import { fillPage, markdown, readData, writePicture } from '../../../benchmarks/support/page.ts';
 
-const root = new URL('../../../', import.meta.url);
 type Figures = Record<string, number>;
 
 interface Result {
@@ -10,10 +12,8 @@ interface Result {
   readonly figures: Figures;
 }
 
-function resultOf(name: string): Result | undefined {
-  const path = new URL(`runs/results/${name}.json`, root);
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Result) : undefined;
-}
+const resultOf = (name: string): Result | undefined =>
+  existsSync(join(root, 'runs', 'results', `${name}.json`)) ? readData<Result>(name, 'runs/results') : undefined;
 
 const percent = (value: number | undefined, digits = 1): string => `${(100 * value!).toFixed(digits)} %`;
 const yes = (held: boolean): string => (held ? 'yes' : '**no**');
@@ -92,31 +92,17 @@ const CLAIMS: readonly Claim[] = [
   ),
 ];
 
-/** The rows of a table in Markdown, columns in line. */
-function markdown(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]): string => `| ${row.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
-  const [head, ...body] = rows;
-  return [line(head!), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
-}
-
 const rows = CLAIMS.map(({ claim, run, found, held }) => {
   const result = resultOf(run);
-  if (result === undefined) return [claim, 'not run to its end yet', '', `\`runs/${run}.sh\``];
-  return [
-    claim,
-    found(result.figures),
-    yes(held(result.figures)),
-    `\`runs/${run}.sh\` at ${result.commit.slice(0, 7)}`,
-  ];
+  if (result === undefined) return { claim, found: 'not run to its end yet', held: '', by: `\`runs/${run}.sh\`` };
+  const { figures, commit } = result;
+  return { claim, found: found(figures), held: yes(held(figures)), by: `\`runs/${run}.sh\` at ${commit.slice(0, 7)}` };
 });
 const pictures: string[] = [];
 
 /** Draws a picture, which then stands below the table. */
 function draw(name: string, curves: readonly Curve[], options: CurvesOptions & { readonly title: string }): void {
-  const folder = new URL('docs/results/pictures/', root);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(new URL(`${name}.svg`, folder), curvesSvg(curves, options));
+  writePicture(`pictures/${name}`, curvesSvg(curves, options));
   pictures.push(`![${options.title}](pictures/${name}.svg)`);
 }
 
@@ -177,13 +163,4 @@ if (budgets !== undefined) {
   );
 }
 
-const page = new URL('docs/results/dynamic.md', root);
-const [before, after] = ['<!-- claims -->\n', '\n<!-- end of claims -->'];
-const text = readFileSync(page, 'utf8');
-const [start, end] = [text.indexOf(before), text.indexOf(after)];
-if (start < 0 || end < start) throw new Error('docs/results/dynamic.md has lost the place of its table.');
-const table = markdown([['claim', 'found', 'held', 'by'], ...rows]);
-writeFileSync(
-  page,
-  `${text.slice(0, start + before.length)}\n${[table, ...pictures].join('\n\n')}\n${text.slice(end)}`,
-);
+fillPage('dynamic.md', 'claims', [markdown(rows), ...pictures]);

@@ -19,6 +19,7 @@ import {
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, quick, table } from '../../../benchmarks/harness.ts';
+import { bestRate } from '../../../benchmarks/support/arms.ts';
 import { fillPage, markdown, measuredAt, writePicture } from '../../../benchmarks/support/page.ts';
 import { tasksOf } from '../../../benchmarks/support/tasks.ts';
 import { backbone, images, SIZES, task, taskLoss } from '../recipe.ts';
@@ -138,7 +139,7 @@ const tried = await run(
 const rates = {} as Record<Arm, number>;
 for (const [i, arm] of ARMS.entries()) {
   const right = tried.slice(i * RATES.length, (i + 1) * RATES.length);
-  rates[arm] = RATES[right.indexOf(Math.max(...right))]!;
+  rates[arm] = bestRate(RATES, right);
   console.log(`${arm}: validation`, right, minutes());
 }
 const all = await run(

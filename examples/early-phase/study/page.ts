@@ -1,4 +1,5 @@
 // The tables of docs/results/lr-probe.md, made of the cases of a whole run.
+import { markdown } from '../../../benchmarks/support/page.ts';
 import { type Cases, caseRows, comparisons, policyRows } from './report.ts';
 
 type Row = Record<string, string | number>;
@@ -10,18 +11,9 @@ const text = (value: string | number | undefined): string => {
   return String(Number(value.toPrecision(size < 1 ? 2 : 3)));
 };
 
-/** A table in Markdown, its columns padded as the formatter wants them. */
-function markdown(rows: readonly Row[]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const widths = columns.map((name) => Math.max(3, name.length, ...rows.map((row) => text(row[name]).length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
-  return [
-    line(columns),
-    line(widths.map((width) => '-'.repeat(width))),
-    ...rows.map((row) => line(columns.map((name) => text(row[name])))),
-  ].join('\n');
-}
+/** A table with numbers as short as a reader wants them. */
+const tableOf = (rows: readonly Row[]): string =>
+  markdown(rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, text(value)]))));
 
 /** The issue's bars: what is measured, what it should be. */
 const bars: readonly (readonly [key: string, what: string, sign: '≤' | '≥' | '=', bar: number])[] = [
@@ -38,7 +30,7 @@ const bars: readonly (readonly [key: string, what: string, sign: '≤' | '≥' |
 export function tablesOf(
   cases: Cases,
   { figures, commit, machine }: { figures: Readonly<Record<string, number>>; commit: string; machine: string },
-): string {
+): string[] {
   const { short, long, lenet } = cases;
   const reached = (value: number, sign: string, bar: number): boolean =>
     sign === '≤' ? value <= bar : sign === '≥' ? value >= bar : value === bar;
@@ -50,22 +42,22 @@ export function tablesOf(
   const every: Row[] = caseRows([...short, ...long, ...lenet]);
   return [
     `Commit ${commit.slice(0, 7)}, ${machine}; ${text(figures.minutes)} minutes on a shared machine.`,
-    markdown(goals),
+    tableOf(goals),
     '### 300 steps, seven tasks × three optimizers',
-    markdown(policyRows(short)),
+    tableOf(policyRows(short)),
     '![Gaps of every policy](lr-probe-gaps.svg)',
     '![What advice costs, and what it loses](lr-probe-price.svg)',
     `Thorough advice is better than each of these by its final loss, paired over seeds (sign flips of the logarithm of the ratio, one-sided):`,
-    markdown(tests),
+    tableOf(tests),
     `That it is worse than the table on the ordinary tasks: p = ${text(figures.p_worse_than_table)}.`,
     '### 1,200 steps, two tasks × three optimizers',
-    markdown(policyRows(long)),
+    tableOf(policyRows(long)),
     '![Gaps of every policy in longer runs](lr-probe-gaps-long.svg)',
     '### LeNet-5, SGD, three seeds',
-    markdown(policyRows(lenet)),
+    tableOf(policyRows(lenet)),
     '### Case by case',
-    markdown(every),
+    tableOf(every),
     '![Final loss against the rate](lr-probe-curves.svg)',
     '![The same for longer runs](lr-probe-curves-long.svg)',
-  ].join('\n\n');
+  ];
 }

@@ -11,6 +11,12 @@ const config = {
   view: { stroke: '#ddd' },
   header: { titleFontSize: 0, labelFontSize: 11, labelFontWeight: 600 },
 };
+const sheet = (title: string) => ({
+  $schema: schema,
+  background: 'white',
+  config,
+  title: { text: title, anchor: 'start', fontSize: 14, offset: 10 },
+});
 const colours = { thorough: '#4269d0', quick: '#3ca951', table: '#ff725c' };
 /** Below this gaps are shown alike: a linear axis near zero, a logarithmic one beyond. */
 const NEAR = 1;
@@ -25,10 +31,7 @@ export function gapsPicture(cases: readonly Case[], title: string): Picture {
   );
   const policies = [...new Set(values.map(({ policy }) => policy))];
   return {
-    $schema: schema,
-    background: 'white',
-    config,
-    title: { text: title, anchor: 'start', fontSize: 14, offset: 10 },
+    ...sheet(title),
     width: 560,
     height: { step: 26 },
     data: { values },
@@ -123,10 +126,7 @@ export function curvesPicture(cases: readonly Case[], title: string): Picture {
     };
   });
   return {
-    $schema: schema,
-    background: 'white',
-    config,
-    title: { text: title, anchor: 'start', fontSize: 14, offset: 10 },
+    ...sheet(title),
     columns: 3,
     concat: panels,
   };
@@ -165,10 +165,7 @@ export function pricePicture(cases: readonly Case[], title: string): Picture {
     },
   };
   return {
-    $schema: schema,
-    background: 'white',
-    config,
-    title: { text: title, anchor: 'start', fontSize: 14, offset: 10 },
+    ...sheet(title),
     width: 480,
     height: 240,
     data: { values },

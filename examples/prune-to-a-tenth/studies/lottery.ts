@@ -21,8 +21,6 @@ import {
   key,
   type Labelled,
   type Module,
-  mean,
-  standardDeviation,
   type Tree,
   treeClone,
   treeDispose,
@@ -32,6 +30,7 @@ import {
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, quick, table } from '../../../benchmarks/harness.ts';
+import { bestRate, overSeeds } from '../../../benchmarks/support/arms.ts';
 import { fillPage, markdown, measuredAt, writePicture } from '../../../benchmarks/support/page.ts';
 import { tasksOf } from '../../../benchmarks/support/tasks.ts';
 import { fit, images } from '../recipe.ts';
@@ -225,9 +224,8 @@ const { run, minutes: processorMinutes } = await tasksOf('lottery', {
   },
 });
 
-/** The rate at which most is right. */
-const best = (right: readonly number[]): number => RATES[right.indexOf(Math.max(...right))]!;
-const rateOfDense = best(
+const rateOfDense = bestRate(
+  RATES,
   await run(
     'dense',
     RATES.map((rate) => [rate]),
@@ -238,17 +236,19 @@ const trials = await run(
   RATES.map((rate) => [rate, rateOfDense]),
 );
 const rates = { dense: rateOfDense } as Rates;
-for (const arm of ARMS) rates[arm] = best(trials.map((right) => right[arm]));
+for (const arm of ARMS)
+  rates[arm] = bestRate(
+    RATES,
+    trials.map((right) => right[arm]),
+  );
 console.log('rates:', rates, minutes());
-const outcomes = await run(
-  'seed',
-  SEEDS.map((seed) => [seed, rates]),
+const { names, mean, spread, percent } = overSeeds(
+  await run(
+    'seed',
+    SEEDS.map((seed) => [seed, rates]),
+  ),
 );
-const errors = new Map(Object.keys(outcomes[0]!).map((name) => [name, outcomes.map((one) => one[name]!)]));
 
-const of = (name: string): number => mean(errors.get(name)!);
-const spread = (name: string): number => (SEEDS.length < 2 ? 0 : standardDeviation(errors.get(name)!));
-const percent = (name: string): string => `${(100 * of(name)).toFixed(2)} ± ${(100 * spread(name)).toFixed(2)}`;
 const asked = ROUNDS.filter((rounds) => ASKED.includes(rounds));
 const summary = `Errors on the test images in %, mean and spread of ${SEEDS.length} seeds; dense: ${percent('dense')}.`;
 const rows = ARMS.map((arm) => ({
@@ -264,8 +264,8 @@ const written = finish(
   'lottery',
   {
     processor_minutes: processorMinutes(),
-    ...Object.fromEntries([...errors].map(([name, values]) => [`${keyOf(name)}_error`, mean(values)])),
-    ...Object.fromEntries([...errors.keys()].map((name) => [`${keyOf(name)}_spread`, spread(name)])),
+    ...Object.fromEntries(names.map((name) => [`${keyOf(name)}_error`, mean(name)])),
+    ...Object.fromEntries(names.map((name) => [`${keyOf(name)}_spread`, spread(name)])),
     ...Object.fromEntries(Object.entries(rates).map(([arm, rate]) => [`${keyOf(arm)}_rate`, rate])),
   },
   'runs',
@@ -274,12 +274,12 @@ if (written) {
   const svg = curvesSvg(
     ARMS.map((arm) => ({
       name: arm,
-      points: asked.map((k) => [100 * density(k), 100 * of(`${arm} ${k}`)] as const),
+      points: asked.map((k) => [100 * density(k), 100 * mean(`${arm} ${k}`)] as const),
       spread: asked.map((k) => 100 * spread(`${arm} ${k}`)),
       ...(arm.startsWith('small') && { draw: 'dashed' as const }),
     })),
     {
-      title: `LeNet-300-100 with fewer weights, three seeds (dense: ${(100 * of('dense')).toFixed(2)} %)`,
+      title: `LeNet-300-100 with fewer weights, three seeds (dense: ${(100 * mean('dense')).toFixed(2)} %)`,
       xLabel: 'weights left, %',
       yLabel: 'test error, %',
       logX: true,

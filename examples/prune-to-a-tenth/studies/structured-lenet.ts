@@ -21,11 +21,9 @@ import {
   key,
   type Labelled,
   type Module,
-  mean,
   meter,
   randomUniform,
   type Staged,
-  standardDeviation,
   type Tree,
   treeDispose,
   treeSize,
@@ -35,6 +33,7 @@ import {
 import { wasm } from '@frugal/wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { finish, interleave, median, quick, table } from '../../../benchmarks/harness.ts';
+import { bestRate, overSeeds } from '../../../benchmarks/support/arms.ts';
 import { fillPage, markdown, measuredAt, writePicture } from '../../../benchmarks/support/page.ts';
 import { tasksOf } from '../../../benchmarks/support/tasks.ts';
 import { fit, images } from '../recipe.ts';
@@ -225,9 +224,8 @@ const { run, minutes: processorMinutes } = await tasksOf('structured-lenet', {
   },
 });
 
-/** The rate at which most is right. */
-const best = (right: readonly number[]): number => RATES[right.indexOf(Math.max(...right))]!;
-const rateOfWhole = best(
+const rateOfWhole = bestRate(
+  RATES,
   await run(
     'whole',
     RATES.map((rate) => [rate]),
@@ -238,14 +236,19 @@ const trials = await run(
   RATES.map((rate) => [rate, rateOfWhole]),
 );
 const rates = { whole: rateOfWhole } as Rates;
-for (const arm of ARMS) rates[arm] = best(trials.map((right) => right[arm]));
+for (const arm of ARMS)
+  rates[arm] = bestRate(
+    RATES,
+    trials.map((right) => right[arm]),
+  );
 console.log('rates:', rates, minutes());
 
-const outcomes = await run(
-  'seed',
-  SEEDS.map((seed) => [seed, rates]),
+const { names, mean, spread, percent } = overSeeds(
+  await run(
+    'seed',
+    SEEDS.map((seed) => [seed, rates]),
+  ),
 );
-const errors = new Map(Object.keys(outcomes[0]!).map((name) => [name, outcomes.map((one) => one[name]!)]));
 const speeds: Record<string, number>[] = [];
 for await (const { x, y } of images(mnist, 1, IMAGES).test.batches({ key: key(0), epoch: 0 })) {
   for (const share of SHARES) speeds.push(await speedOf(share, x));
@@ -253,9 +256,6 @@ for await (const { x, y } of images(mnist, 1, IMAGES).test.batches({ key: key(0)
   break;
 }
 
-const of = (name: string): number => mean(errors.get(name)!);
-const spread = (name: string): number => (SEEDS.length < 2 ? 0 : standardDeviation(errors.get(name)!));
-const percent = (name: string): string => `${(100 * of(name)).toFixed(2)} ± ${(100 * spread(name)).toFixed(2)}`;
 const summary = `Errors on the test images in %, mean and spread of ${SEEDS.length} seeds: whole ${percent('whole')}, trained as long as whole and cut together ${percent('whole, as long')}.`;
 const named = (share: number) => ({ 'units cut': `${Math.round(100 * share)} %` });
 const rows = SHARES.map((share) => ({
@@ -283,8 +283,8 @@ const written = finish(
   'structured-lenet',
   {
     processor_minutes: processorMinutes(),
-    ...Object.fromEntries([...errors].map(([name, values]) => [`${short(name)}_error`, mean(values)])),
-    ...Object.fromEntries([...errors.keys()].map((name) => [`${short(name)}_spread`, spread(name)])),
+    ...Object.fromEntries(names.map((name) => [`${short(name)}_error`, mean(name)])),
+    ...Object.fromEntries(names.map((name) => [`${short(name)}_spread`, spread(name)])),
     ...Object.fromEntries(
       speeds.flatMap((one, i) =>
         Object.entries(one).map(([name, value]) => [
@@ -303,13 +303,13 @@ if (written) {
     [
       ...ARMS.map((arm) => ({
         name: arm,
-        points: SHARES.map((share, i) => [fast[i]!, 100 * of(`${arm} ${share}`)] as const),
+        points: SHARES.map((share, i) => [fast[i]!, 100 * mean(`${arm} ${share}`)] as const),
         spread: SHARES.map((share) => 100 * spread(`${arm} ${share}`)),
         ...(arm.startsWith('fresh') && { draw: 'dashed' as const }),
       })),
       ...['whole', 'whole, as long'].map((name) => ({
         name,
-        points: [1, fast.at(-1)!].map((x) => [x, 100 * of(name)] as const),
+        points: [1, fast.at(-1)!].map((x) => [x, 100 * mean(name)] as const),
         draw: 'dashed' as const,
       })),
     ],

@@ -48,11 +48,12 @@ export function planDispatch(selection: Selection, options: PlanDispatchOptions)
   const { tokens, experts, capacity, pad = false } = options;
   const { slots, gates } = selection;
   checkSelection(selection, tokens * experts);
-  const stays = capacity === undefined ? undefined : kept(selection, experts, capacity);
+  const limit = capacity === undefined ? undefined : limitOf(selection, experts, capacity);
+  const stays = limit === undefined ? undefined : kept(selection, experts, limit, capacity?.keep);
   const ends = new Array<number>(experts).fill(0);
   for (let i = 0; i < slots.length; i++) if (stays === undefined || stays[i] === 1) ends[slots[i]! % experts]!++;
   const next = new Int32Array(experts);
-  const rowsPerExpert = capacity === undefined ? paddedSize(Math.max(...ends)) : limitOf(selection, experts, capacity);
+  const rowsPerExpert = pad ? (limit ?? paddedSize(Math.max(...ends))) : undefined;
   let total = 0;
   for (let e = 0; e < experts; e++) {
     next[e] = total;
@@ -73,7 +74,7 @@ export function planDispatch(selection: Selection, options: PlanDispatchOptions)
     plan.slots[at] = slot;
     plan.gates[at] = gates[i]!;
   }
-  return { tokens, experts, ...plan, ends, chosen: slots, ...(pad && { rowsPerExpert }) };
+  return { tokens, experts, ...plan, ends, chosen: slots, ...(rowsPerExpert !== undefined && { rowsPerExpert }) };
 }
 
 function checkSelection({ slots, gates }: Selection, size: number): void {
@@ -100,11 +101,9 @@ function limitOf({ slots }: Selection, experts: number, { factor }: Capacity): n
 }
 
 /** 1 for the pairs that fit into the capacity of their expert. */
-function kept(selection: Selection, experts: number, capacity: Capacity): Uint8Array {
-  const { slots, gates } = selection;
-  const limit = limitOf(selection, experts, capacity);
+function kept({ slots, gates }: Selection, experts: number, limit: number, keep: Capacity['keep']): Uint8Array {
   const order = Array.from(slots.keys());
-  if (capacity.keep === 'largest') order.sort((a, b) => gates[b]! - gates[a]! || a - b);
+  if (keep === 'largest') order.sort((a, b) => gates[b]! - gates[a]! || a - b);
   const count = new Int32Array(experts);
   const stays = new Uint8Array(slots.length);
   for (const i of order) if (count[slots[i]! % experts]!++ < limit) stays[i] = 1;
