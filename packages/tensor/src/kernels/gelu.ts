@@ -7,9 +7,9 @@ import type { GeluGradInputs } from './types.ts';
 const ROOT = Math.sqrt(2 / Math.PI);
 const CUBE = 0.044715;
 
-/** tanh(√(2/π)·(x + 0.044715 x³)). */
-function inner(x: tf.Tensor): tf.Tensor {
-  return tf.tanh(tf.mul(x, tf.add(tf.mul(tf.square(x), ROOT * CUBE), ROOT)));
+/** The tanh form is x·σ(2√(2/π)·(x + 0.044715 x³)), and σ keeps its digits far below zero, where 1 + tanh has none. */
+function logit(x: tf.Tensor): tf.Tensor {
+  return tf.mul(x, tf.add(tf.mul(tf.square(x), 2 * ROOT * CUBE), 2 * ROOT));
 }
 
 /**
@@ -25,7 +25,7 @@ export function gelu(x: tf.Tensor): tf.Tensor {
     (save) => {
       save([x]);
       if (hasKernel(KernelName.Gelu)) return runKernel(KernelName.Gelu, { x })[0]!;
-      return tf.mul(tf.mul(x, 0.5), tf.add(inner(x), 1));
+      return tf.mul(x, tf.sigmoid(logit(x)));
     },
     (dy, [x]) => ({ x: () => geluGrad({ x: x!, dy }) }),
   );
@@ -45,8 +45,8 @@ export function geluGrad({ x, dy }: GeluGradInputs): tf.Tensor {
 
 /** `geluGrad` as a composition of stock ops. */
 export function geluGradOfOps({ x, dy }: GeluGradInputs): tf.Tensor {
-  const t = inner(x);
-  const slope = tf.add(tf.mul(tf.square(x), 3 * ROOT * CUBE), ROOT);
-  const rest = tf.mul(tf.mul(x, slope), tf.sub(1, tf.square(t)));
-  return tf.mul(tf.mul(dy, 0.5), tf.add(tf.add(t, 1), rest));
+  const z = logit(x);
+  const slope = tf.add(tf.mul(tf.square(x), 6 * ROOT * CUBE), 2 * ROOT);
+  const rest = tf.mul(tf.mul(x, slope), tf.sigmoid(tf.neg(z)));
+  return tf.mul(dy, tf.mul(tf.sigmoid(z), tf.add(rest, 1)));
 }
