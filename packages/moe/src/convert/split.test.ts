@@ -52,6 +52,17 @@ describeEachBackend('a feed-forward network cut into experts', () => {
     });
   });
 
+  it('refuses activity of other units', async () => {
+    await expectNoLeak(async () => {
+      const trained = feedForward(dim, hidden, { activation: 'relu' }).init(key(1));
+      const activity = tf.ones([hidden, dim]) as tf.Tensor2D; // as many numbers as three tokens would have
+      await expect(splitFeedForward(trained, experts, { key: key(3), activity })).rejects.toThrow(
+        'activity must be outputs of the activation, [tokens, 24], got [24,8].',
+      );
+      tf.dispose([trained, activity] as tf.TensorContainer);
+    });
+  });
+
   it('gives norms that a router learns', async () => {
     await expectNoLeak(async () => {
       const layer = moe(normRouter(dim, experts, { width: 32 }), dim, hidden / experts, { kind: 'relu' });

@@ -1,4 +1,4 @@
-import { gatherRows, type Key } from '@frugal/tensor';
+import { FrugalError, gatherRows, type Key } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import type { PlainExpertsParams } from '../sparse-experts.ts';
 import { balancedGroups } from './balanced-groups.ts';
@@ -35,6 +35,10 @@ export async function splitFeedForward(
 ): Promise<{ experts: PlainExpertsParams; bias: tf.Tensor1D }> {
   const [dim, hidden] = fc1.weight.shape;
   const { key, activity } = options;
+  if (activity !== undefined && (activity.rank !== 2 || activity.shape[1] !== hidden)) {
+    const wanted = `activity must be outputs of the activation, [tokens, ${hidden}]`;
+    throw new FrugalError('INVALID_ARGUMENT', `${wanted}, got [${activity.shape}].`);
+  }
   const seen = activity ?? tf.transpose(fc1.weight);
   const values = (await seen.data()) as Float32Array;
   if (activity === undefined) seen.dispose();
