@@ -1,6 +1,6 @@
 #!/bin/sh
 # Do the three kinds of dynamic network cost what was asked, from 0.3 to 0.7 of the dense one? Calibrated on 10,000 real images, judged on
-# 10,000 others. About 7 minutes on 2 vCPUs. --quick: a check, writes nothing.
+# 10,000 others. About 20 minutes on 2 vCPUs. --quick: a check, writes nothing.
 set -e
 cd "$(dirname "$0")/.."
 node scripts/setup.mjs

@@ -10,7 +10,7 @@ import { ways } from '../ways.ts';
 const SIZES = quick
   ? { train: 640, validation: 1_000, test: 1_000 }
   : { train: 12_000, validation: 10_000, test: 10_000 };
-const EPOCHS = quick ? { dense: 1, unit: 0.2 } : { dense: 4, unit: 0.5 };
+const EPOCHS = quick ? { dense: 1, unit: 0.2 } : { dense: 6, unit: 1.5 };
 const SHARES = quick ? [0.5] : [0.3, 0.5, 0.7];
 
 await useBackend(wasm({ threads: 1 })); // threads change no bit of a result

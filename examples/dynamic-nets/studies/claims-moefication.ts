@@ -28,7 +28,6 @@ const JUDGED = quick ? { validation: 500, test: 500 } : {};
 const EPOCHS = quick ? { dense: 1, more: 1, routers: 1 } : { dense: 5, more: 8, routers: 2 };
 const WEIGHT = 2;
 const TAUS = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98];
-const PATHS = Array.from({ length: SIZES.depth }, (_, i) => `blocks.${i}.mlp`);
 
 const started = performance.now();
 const minutes = (): string => `${((performance.now() - started) / 60_000).toFixed(1)} min`;
@@ -49,9 +48,8 @@ async function activity(params: Tree, data: Dataset<Labelled>) {
   for await (const { x, y } of data.batches({ key: key(1), epoch: 0 })) {
     const taps = {
       set(path: string, output: tf.Tensor) {
-        const layer = path.replace(/\.act$/, '');
-        if (PATHS.includes(layer))
-          hidden[layer] = tf.keep(tf.reshape(output, [-1, output.shape.at(-1)!])) as tf.Tensor2D;
+        if (!path.endsWith('.act')) return;
+        hidden[path.slice(0, -'.act'.length)] = tf.keep(tf.reshape(output, [-1, output.shape.at(-1)!])) as tf.Tensor2D;
       },
     };
     tf.dispose([tf.tidy(() => dense.apply(params, x, { train: false, taps })), x, y]);
@@ -135,9 +133,10 @@ async function study(seed: number): Promise<Rows> {
   const sparsified = await measure(denseRun(sparse), data.test);
   const refs = { plain: reference.accuracy, flops: denseFlops(control) };
 
-  const [byWeights, byActivity] = [
+  const [byWeights, byActivity, finer] = [
     await moefy(control, 12, data, seed),
     await moefy(control, 12, data, seed, plain.hidden),
+    await moefy(control, 24, data, seed),
   ];
   const fromSparse = await moefy(sparse, 24, data, seed);
   const top = (params: Tree, experts: number, k: number) => judge(params, { experts, k }, data, refs);
@@ -156,12 +155,14 @@ async function study(seed: number): Promise<Rows> {
     'plain, 3 of 12': await top(byWeights, 12, 3),
     'plain, 2 of 12 by co-activation': await top(byActivity, 12, 2),
     'plain, 3 of 12 by co-activation': await top(byActivity, 12, 3),
+    'plain, 3 of 24': await top(finer, 24, 3),
+    'plain, 6 of 24': await top(finer, 24, 6),
     'sparsified, 3 of 24': await top(fromSparse, 24, 3),
     'sparsified, 6 of 24': await top(fromSparse, 24, 6),
-    'plain, τ for 99 %': await least(byWeights, 12),
+    'plain, τ for 99 %': await least(finer, 24),
     'sparsified, τ for 99 %': await least(fromSparse, 24),
   };
-  treeDispose([control, sparse, byWeights, byActivity, fromSparse, plain.hidden, hoyer.hidden]);
+  treeDispose([control, sparse, byWeights, byActivity, finer, fromSparse, plain.hidden, hoyer.hidden]);
   console.log(`seed ${seed}: ${minutes()}`);
   return rows;
 }
@@ -199,12 +200,12 @@ const value = (row: string, name: string): number => mean(rows[row]![name]!);
 const holds = (row: string): boolean => value(row, 'quality') >= 0.95 && value(row, 'ffn') <= 0.3;
 const d2d = value('sparsified, τ for 99 %', 'quality') >= 0.99 && value('sparsified, τ for 99 %', 'cost') <= 0.6;
 console.log(
-  `MoEfication keeps 95 % at 10–30 %: plain ${holds('plain, 3 of 12') ? 'holds' : 'fails'}, sparsified ${holds('sparsified, 6 of 24') ? 'holds' : 'fails'}.`,
+  `MoEfication keeps 95 % at 10–30 %: plain ${holds('plain, 6 of 24') ? 'holds' : 'fails'}, sparsified ${holds('sparsified, 6 of 24') ? 'holds' : 'fails'}.`,
 );
 console.log(`D2DMoE saves 40 % at 99 %: ${d2d ? 'holds' : 'fails'}.`);
 console.log(`It took ${minutes()}.`);
 const figures: Record<string, number> = {
-  plain_holds: Number(holds('plain, 3 of 12')),
+  plain_holds: Number(holds('plain, 6 of 24')),
   sparsified_holds: Number(holds('sparsified, 6 of 24')),
   d2dmoe_holds: Number(d2d),
 };

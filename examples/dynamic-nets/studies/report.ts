@@ -68,7 +68,7 @@ const CLAIMS: readonly Claim[] = [
     held: (f) => f.spread === 1,
   },
   ...(['plain', 'sparsified'] as const).map((net): Claim => {
-    const row = net === 'plain' ? 'plain_3_of_12' : 'sparsified_6_of_24';
+    const row = `${net}_6_of_24`;
     return {
       claim: `MoEfication: 95 % of the quality at 10–30 % of the feed-forward parameters, ${net} net`,
       run: 'claims-moefication',
@@ -129,13 +129,16 @@ if (moefication !== undefined) {
   draw(
     'moefication',
     [
-      { name: 'plain', points: points(['plain_2_of_12', 'plain_3_of_12', 'plain_tau']) },
+      { name: 'plain, k-means', points: points(['plain_2_of_12', 'plain_3_of_12']) },
       {
         name: 'plain, co-activation',
         points: points(['plain_2_of_12_by_co_activation', 'plain_3_of_12_by_co_activation']),
       },
-      { name: 'sparsified, top k', points: points(['sparsified_3_of_24', 'sparsified_6_of_24']) },
-      { name: 'sparsified, τ', points: points(['sparsified_tau']), draw: 'points' },
+      { name: 'plain, 24 experts', points: points(['plain_3_of_24', 'plain_6_of_24', 'plain_tau']) },
+      {
+        name: 'sparsified, 24 experts',
+        points: points(['sparsified_3_of_24', 'sparsified_6_of_24', 'sparsified_tau']),
+      },
     ],
     {
       title: 'Quality when some of the experts run, three seeds',
