@@ -34,7 +34,7 @@ export default defineConfig({
     // The wasm kernels are built, not committed; this takes no time where they are up to date.
     globalSetup: fileURLToPath(new URL('packages/wasm/scripts/build.mjs', import.meta.url)),
     projects: [
-      suite('core', ['packages/*/src/**/*.test.ts', '!packages/webgpu/**'], 30_000),
+      suite('core', ['packages/*/src/**/*.test.ts', '!packages/{webgpu,libtensorflow}/**'], 30_000),
       suite(
         'cross',
         [
@@ -54,9 +54,10 @@ export default defineConfig({
         'tests/replay/**/*.test.ts',
       ]),
       suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
-      // Numeric suites whose time is worth it; where TensorFlow is not set up, all are skipped. Left out, as the log
+      // Its own tests, and numeric suites whose time is worth it; where TensorFlow is not set up, these are skipped. Left out, as the log
       // of 2026-11-23 says: tolerances below TensorFlow's tanh and products, subnormal numbers, kernels that tfjs-node lacks.
       on('tensorflow', [
+        'packages/libtensorflow/src/**/*.test.ts',
         'packages/tensor/src/kernels/{conv-relu-pool,group-gradient,layer-norm,matmul,relu-grad,rows,segments,signs}.test.ts',
         'packages/tensor/src/kernels/{softmax-cross-entropy,steps}.test.ts',
         'packages/tensor/src/random/samplers.test.ts',
