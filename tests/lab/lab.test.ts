@@ -27,11 +27,11 @@ let browser: Browser;
 /** A page of its own; what it complains of is collected. */
 async function open(
   address: string,
-  { width = 1280, dark = false } = {},
+  { width = 1280, height = 900, dark = false } = {},
 ): Promise<{ page: Page; complaints: string[]; close(): Promise<void> }> {
   const context = await browser.newContext({
     locale: 'en-US',
-    viewport: { width, height: 900 },
+    viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
   });
   const page = await context.newPage();
@@ -126,23 +126,26 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
   });
 
   it.each([
-    { dark: false, width: 1280, task: 'spirals' },
-    { dark: true, width: 1280, task: 'ala' },
-    { dark: false, width: 390, task: 'mnist' },
-    { dark: true, width: 390, task: 'text' },
-    { dark: true, width: 1280, task: 'patches' },
-  ])('is accessible and fits: $task, $width wide, dark $dark', async ({ dark, width, task }) => {
-    const { page, complaints, close } = await open(`#task=${task}`, { dark, width });
+    { dark: false, width: 1280, height: 720, task: 'spirals' },
+    { dark: true, width: 1280, height: 900, task: 'ala' },
+    { dark: false, width: 390, height: 900, task: 'mnist' },
+    { dark: true, width: 390, height: 900, task: 'text' },
+    { dark: true, width: 1280, height: 900, task: 'patches' },
+  ])('is accessible and fits: $task, $width × $height, dark $dark', async ({ task, ...screen }) => {
+    const { page, complaints, close } = await open(`#task=${task}`, screen);
     await inState(page, 'running');
     await page.waitForFunction(() => document.querySelectorAll('#loss .uplot').length > 0, undefined, {
       timeout: WAIT,
     });
     expect(await violations(page)).toEqual([]);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    expect(overflow).toBeLessThanOrEqual(0);
+    const overflow = await page.evaluate(() => {
+      const controls = document.querySelector('#controls')!;
+      return [document.documentElement.scrollWidth - innerWidth, controls.scrollHeight - controls.clientHeight];
+    });
+    expect(overflow).toEqual([0, 0]);
     if (PICTURES !== undefined) {
       await page.waitForTimeout(15_000);
-      await page.screenshot({ path: `${PICTURES}/${task}-${width}.jpg`, type: 'jpeg', quality: 60 });
+      await page.screenshot({ path: `${PICTURES}/${task}-${screen.width}.jpg`, type: 'jpeg', quality: 60 });
     }
     expect(complaints).toEqual([]);
     await close();
