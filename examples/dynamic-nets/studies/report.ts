@@ -147,6 +147,21 @@ if (moefication !== undefined) {
     },
   );
 }
+/** Rows of claims-moefication as its page shows them: the network, and how many of its experts run. */
+const EXPERTS: readonly (readonly [row: string, network: string, run: string])[] = [
+  ['dense_trained_on', 'dense, trained on', ''],
+  ['dense_sparsified', 'dense, sparsified', ''],
+  ['plain_2_of_12', 'plain', '2 of 12'],
+  ['plain_2_of_12_by_co_activation', 'plain, by co-activation', '2 of 12'],
+  ['plain_3_of_12', 'plain', '3 of 12'],
+  ['plain_3_of_12_by_co_activation', 'plain, by co-activation', '3 of 12'],
+  ['plain_3_of_24', 'plain', '3 of 24'],
+  ['plain_6_of_24', 'plain', '6 of 24'],
+  ['plain_tau', 'plain', 'of 24, by τ'],
+  ['sparsified_3_of_24', 'sparsified', '3 of 24'],
+  ['sparsified_6_of_24', 'sparsified', '6 of 24'],
+  ['sparsified_tau', 'sparsified', 'of 24, by τ'],
+];
 const budgets = resultOf('budgets')?.figures;
 if (budgets !== undefined) {
   const asked = [0.3, 0.5, 0.7];
@@ -167,3 +182,15 @@ if (budgets !== undefined) {
 }
 
 fillPage('dynamic.md', 'claims', [markdown(rows), ...pictures]);
+if (moefication !== undefined) {
+  const experts = EXPERTS.map(([row, network, run]) => ({
+    network,
+    experts: run,
+    'feed-forward share': percent(moefication[`${row}_ffn`]),
+    'cost of all': percent(moefication[`${row}_cost`]),
+    'test accuracy': percent(moefication[`${row}_accuracy`], 2),
+    quality: percent(moefication[`${row}_quality`]),
+    'active units': row.startsWith('dense') ? percent(moefication[`${row}_density`]) : '',
+  }));
+  fillPage('dynamic.md', 'moefication', [markdown(experts)]);
+}
