@@ -34,10 +34,15 @@ export default defineConfig({
     // The wasm kernels are built, not committed; this takes no time where they are up to date.
     globalSetup: fileURLToPath(new URL('packages/wasm/scripts/build.mjs', import.meta.url)),
     projects: [
-      suite('core', ['packages/*/src/**/*.test.ts', '!packages/{webgpu,libtensorflow}/**'], 30_000),
+      suite(
+        'core',
+        ['packages/*/src/**/*.test.ts', '!packages/{webgpu,libtensorflow}/**', '!packages/tensor/src/node/**'],
+        30_000,
+      ),
       suite(
         'cross',
         [
+          'packages/tensor/src/node/**/*.test.ts',
           'tests/*/**/*.test.ts',
           '!tests/tarballs/**',
           '!tests/examples/**',

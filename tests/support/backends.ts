@@ -1,18 +1,14 @@
-import { tensorflow } from '@frugal/libtensorflow';
 import { type BackendProvider, cpu, useBackend } from '@frugal/tensor';
 import { wasm } from '@frugal/wasm';
 import { beforeAll, describe } from 'vitest';
 
-/** Every backend that numeric suites run over; a package that brings another one adds it here. */
-const known: BackendProvider[] = [cpu(), wasm(), tensorflow()];
-
 const required = (process.env.FRUGAL_REQUIRE ?? '').split(',').filter(Boolean);
 const only = (process.env.FRUGAL_BACKENDS ?? '').split(',').filter(Boolean);
 
-/** TensorFlow takes a second to load and 350 MB in each process: only where it is asked for. */
-const asked = ({ name }: BackendProvider): boolean => (only.length > 0 ? only.includes(name) : name !== 'tensorflow');
-const providers = known.filter(asked);
-// Emulated on the CPU here, so it has a suite of its own.
+/** Backends that numeric suites run over; those of a suite of their own are imported only where they are asked for. */
+const providers: BackendProvider[] = [cpu(), wasm()].filter(({ name }) => only.length === 0 || only.includes(name));
+// TensorFlow takes a second to load and 350 MB in each process; WebGPU is emulated on the CPU here.
+if (only.includes('tensorflow')) providers.push((await import('@frugal/libtensorflow')).tensorflow());
 if (only.includes('webgpu')) providers.push(await (await import('./webgpu.ts')).testWebgpu());
 
 const reports = await Promise.all(providers.map((provider) => provider.describe()));
