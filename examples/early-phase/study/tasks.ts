@@ -102,6 +102,7 @@ export function makeTasks(mnist: Mnist, text: string): { choosing: NetTask[]; re
       { name: 'digits tanh 40×3', sizes: [196, 40, 40, 40, 10], activation: 'tanh', ...common, ...chosen },
       { name: 'letters relu 64', sizes: [108, 64, 27], activation: 'relu', ...common, ...lettersOf(first, 4, 1) },
       { name: 'numbers tanh 32', sizes: [12, 32, 1], activation: 'tanh', ...numbersOf(12, 8, 2) },
+      { name: 'numbers relu 48×2', sizes: [16, 48, 48, 1], activation: 'relu', ...numbersOf(16, 12, 77) },
     ],
     reporting: [
       { name: 'digits relu 64', sizes: [196, 64, 10], activation: 'relu', ...common, ...reported },

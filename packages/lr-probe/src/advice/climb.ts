@@ -12,8 +12,8 @@ export interface ClimbOptions {
 /**
  * Looks for the lowest rung near `start`, measuring each rung at most once.
  *
- * Moves to the lowest of the neighbours, and of `lookAhead` more on the side of higher rates (a small hump there is
- * common), until it stands lowest among them. Rungs above one that diverged are not measured: they diverge too.
+ * Climbs while the next rung, or one of `lookAhead` more above it (a small hump there is common), is lower; then
+ * descends while the rung below is. Rungs above one that diverged are not measured: they diverge too.
  *
  * @returns The lowest rung measured, undefined where all diverged, and all that were measured, ascending.
  */
@@ -35,18 +35,19 @@ export async function climb(
     return known.get(rung)!;
   };
 
-  let here = start;
-  while (known.size < limit && !Number.isFinite(await at(here))) here--;
-  for (let moved = true; moved; ) {
-    moved = false;
-    const around = [here - 1, ...Array.from({ length: 1 + lookAhead }, (_, i) => here + 1 + i)];
+  const lowestAbove = async (here: number): Promise<number> => {
     let [best, lowest] = [here, await at(here)];
-    for (const rung of around) {
+    for (let rung = here + 1; rung <= here + 1 + lookAhead; rung++) {
       const loss = await at(rung);
       if (loss < lowest) [best, lowest] = [rung, loss];
     }
-    if (best !== here) [here, moved] = [best, true];
-  }
+    return best;
+  };
+
+  let here = start;
+  while (known.size < limit && !Number.isFinite(await at(here))) here--;
+  for (let next = await lowestAbove(here); next !== here; next = await lowestAbove(here)) here = next;
+  while ((await at(here - 1)) < (await at(here))) here--;
   const measured = [...known].map(([rung, loss]) => ({ rung, loss })).sort((a, b) => a.rung - b.rung);
   return { pick: Number.isFinite(known.get(here) ?? Number.NaN) ? here : undefined, measured };
 }

@@ -24,12 +24,9 @@ export interface MiniatureRunsOptions {
   readonly start?: number;
   /** Examples that the end of a miniature is measured on. Default 256. */
   readonly examples?: number;
-  /**
-   * Share of its steps that a miniature may stand above twice its first loss, for a catapult comes back. Default 0; more finds higher rates
-   * for SGD on regressions, and rates that are too high elsewhere.
-   */
+  /** Share of its steps that a miniature may stand above twice its first loss, for a catapult comes back. Default 0.2. */
   readonly patience?: number;
-  /** e: in a run of T steps, more than six miniatures of n, the rate is taken times (6 n / T)^e. Default 0.375, chosen by `runs/lr-shrink.sh`. */
+  /** e: in a run of T steps, more than six miniatures of n, the rate is taken times (6 n / T)^e. Default 0.25, chosen by `runs/lr-shrink.sh`. */
   readonly shrink?: number;
 }
 
@@ -59,8 +56,8 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
     lookAhead = 1,
     start = 0.3,
     examples = 256,
-    patience = 0,
-    shrink = 0.375,
+    patience = 0.2,
+    shrink = 0.25,
   } = options;
   checkNumber('share', share, { positive: true, max: 1 });
   checkNumber('perDecade', perDecade, { min: 1 });

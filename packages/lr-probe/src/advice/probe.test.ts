@@ -84,6 +84,11 @@ describeEachBackend('advice', () => {
   });
 });
 
+/** w, whose gradient has the wrong sign. */
+const wrongWay = tf.customGrad((w) => ({ value: tf.clone(w as tf.Tensor), gradFunc: (dy) => tf.neg(dy) })) as (
+  w: tf.Tensor,
+) => tf.Tensor;
+
 describeEachBackend('advice that there is none', () => {
   it('is an error, not a guess', async () => {
     const problem = { ...blobs(), loss: () => tf.scalar(Number.NaN) };
@@ -97,7 +102,7 @@ describeEachBackend('advice that there is none', () => {
     ['constant', (w: tf.Tensor) => tf.add(tf.mul(w, 0), 3), 1, 'FLAT'],
     ['unbounded below', (w: tf.Tensor) => tf.neg(w), 1, 'UNBOUNDED'],
     ['at its minimum', (w: tf.Tensor) => tf.square(w), 0, 'FLAT'],
-    ['raised by every step', (w: tf.Tensor) => tf.add(tf.abs(w), 0.1), 1e-9, 'NO_DESCENT'],
+    ['raised by every step', wrongWay, 1, 'NO_DESCENT'],
   ] as const)('for a loss that is %s', async (_, f, start, code) => {
     await expectNoLeak(async () => {
       const params = { w: tf.scalar(start) };
