@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { perBackend, slowOnTensorflow } from './tests/per-backend.ts';
 import { numericSuites } from './tests/portable/suites.ts';
 
 const support = fileURLToPath(new URL('tests/support/index.ts', import.meta.url));
 const source = '@frugal/source';
 
 /** `npm run test:deep` runs many more cases, without budgets. */
-const patience = process.env['FRUGAL_DEEP'] === '1' ? 60 : 1;
+const deep = process.env['FRUGAL_DEEP'] === '1';
+const patience = deep ? 60 : 1;
 
 /** A suite of its own under tests/, one process after the other where it starts heavy ones itself. */
 const suite = (name: string, include: string[], testTimeout: number) => ({
@@ -59,24 +61,10 @@ export default defineConfig({
         'tests/replay/**/*.test.ts',
       ]),
       suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
-      // Its own tests, and numeric suites whose time is worth it; where TensorFlow is not set up, these are skipped. Left out, as the log
-      // of 2026-11-23 says: tolerances below TensorFlow's tanh and products, subnormal numbers, kernels that tfjs-node lacks.
+      // Where TensorFlow is not set up, the numeric suites are skipped.
       on('tensorflow', [
         'packages/libtensorflow/src/**/*.test.ts',
-        'packages/tensor/src/kernels/{conv-relu-pool,group-gradient,layer-norm,matmul,relu-grad,rows,segments,signs}.test.ts',
-        'packages/tensor/src/kernels/{softmax-cross-entropy,steps}.test.ts',
-        'packages/tensor/src/random/samplers.test.ts',
-        'packages/tensor/src/autodiff/{jvp,linear,vjp}.test.ts',
-        'packages/nn/src/*.test.ts',
-        '!packages/nn/src/normal-quantile.test.ts',
-        'packages/nn/src/{layers/from-layers-model,models/models}.test.ts',
-        'packages/core-trainer/src/{data,estimators,guards,losses,transforms}/*.test.ts',
-        'packages/core-trainer/src/loop/{planned,resume,task,train}.test.ts',
-        'packages/forward-grad/src/{activity,local}/*.test.ts',
-        'packages/forward-grad/src/estimators/{control-variate,weight-perturbation}.test.ts',
-        'packages/sparsity-metrics/src/{masks/prune,structured/blocks}.test.ts',
-        'packages/moe/src/{losses,moe,route-model,routers/routers}.test.ts',
-        'packages/{early-exit/src/{exit-model,run-exits},token-boost/src/{boost,gate}}.test.ts',
+        ...perBackend().filter((path) => deep || !slowOnTensorflow.has(path)),
         'tests/node-versions/tensorflow.test.ts',
         'tests/autodiff/hvp.test.ts',
         'tests/replay/**/*.test.ts',

@@ -16,9 +16,11 @@ export interface GradientCase {
   readonly domain?: 'positive' | 'zeros';
   /** Stock wasm lacks a kernel for it, so that only cpu is checked. */
   readonly noWasm?: boolean;
+  /** TensorFlow refuses it: unsorted indices, dilation of channels first, padding by a number. */
+  readonly noTensorflow?: boolean;
 }
 
-type Options = Partial<Pick<GradientCase, 'domain' | 'noWasm'>>;
+type Options = Partial<Pick<GradientCase, 'domain' | 'noWasm' | 'noTensorflow'>>;
 
 /** Silently wrong in stock tfjs. A name stands for all cases that begin with it and a comma. */
 const stockWrong = [

@@ -28,6 +28,7 @@ const layers = [
   one('conv2d, dilated, padded by a number', '1x5x6x2 3x3x2x3', (x, w) => tf.conv2d(as4(x), as4(w), 1, 1, 'NHWC', 2)),
   one('conv2d, dilated, NCHW', '1x2x5x6 3x3x2x3', (x, w) => tf.conv2d(as4(x), as4(w), 1, 'same', 'NCHW', 2), {
     noWasm: true,
+    noTensorflow: true,
   }),
   one('conv1d, dilated', '2x9x2 3x2x3', (x, w) => tf.conv1d(x as tf.Tensor3D, w as tf.Tensor3D, 1, 'same', 'NWC', 2)),
   one('conv2dTranspose', '1x3x3x2 2x2x3x2', (x, w) => tf.conv2dTranspose(as4(x), as4(w), [1, 6, 6, 3], 2, 'same'), {
@@ -52,7 +53,7 @@ const layers = [
   one('maxPool', '1x5x6x2', (x) => tf.maxPool(as4(x), [2, 3], 2, 'same'), { noWasm: true }),
   one('avgPool, valid', '1x5x6x2', (x) => tf.avgPool(as4(x), [2, 3], 1, 'valid')),
   one('avgPool, same', '2x5x6x2', (x) => tf.avgPool(as4(x), [3, 2], [2, 1], 'same')),
-  one('avgPool, padded by a number', '1x5x6x2', (x) => tf.avgPool(as4(x), 3, 2, 1)),
+  one('avgPool, padded by a number', '1x5x6x2', (x) => tf.avgPool(as4(x), 3, 2, 1), { noTensorflow: true }),
   one('avgPool, same, one image', '5x5x2', (x) => tf.avgPool(x as tf.Tensor3D, 3, 1, 'same')),
   one('maxPool3d', '1x3x4x3x1', (x) => tf.maxPool3d(x as tf.Tensor5D, 2, 1, 'same'), { noWasm: true }),
   one('avgPool3d, valid', '1x3x4x3x1', (x) => tf.avgPool3d(x as tf.Tensor5D, 2, 1, 'valid'), { noWasm: true }),

@@ -166,7 +166,9 @@ const movement = [
     (x, u) => tf.tensorScatterUpdate(tf.add(x!, 0), tf.tensor2d([[1], [3]], [2, 1], 'int32'), u!),
     { noWasm: true },
   ),
-  one('sparseToDense', '3', (x) => tf.sparseToDense(ints(1, 4, 2), x as tf.Tensor1D, [5])),
+  one('sparseToDense', '3', (x) => tf.sparseToDense(ints(1, 4, 2), x as tf.Tensor1D, [5]), {
+    noTensorflow: true,
+  }),
   one('stridedSlice', '6x5', (x) => tf.stridedSlice(x!, [1, 0], [6, 5], [2, 3])),
   one('stridedSlice, backwards', '6x5', (x) => tf.stridedSlice(x!, [5, 4], [0, 0], [-2, -1])),
   one('stridedSlice, masks', '6x5x4', (x) => tf.stridedSlice(x!, [2, 1, 1], [3, 4, 2], [1, 2, 3], 2, 4)),

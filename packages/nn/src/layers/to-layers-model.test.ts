@@ -82,7 +82,7 @@ describeEachBackend('toLayersModel', () => {
       await expectClose(predicted, expected, 2e-5);
       const again = fromLayersModel(model);
       const y = again.apply(again.weights(), x);
-      await expectClose(y, predicted, 1e-6);
+      await expectClose(y, predicted, 5e-6);
       state.dispose();
       model.dispose();
       treeDispose([params, x, expected, predicted, y]);

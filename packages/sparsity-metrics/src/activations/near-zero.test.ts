@@ -67,7 +67,7 @@ describeEachBackend('activations thinned out', () => {
       const model = vit({ dim: 16, depth: 2, heads: 2 });
       const params = model.init(key(1));
       const images = randomNormal(key(2), [4, 28, 28, 1]);
-      const select = (kernel: string): boolean => kernel === KernelName.Gelu || kernel === 'Tanh';
+      const select = (kernel: string): boolean => kernel === KernelName.Gelu || kernel === 'Sigmoid';
       const run = (): tf.Tensor => model.apply(params, images);
       const { thresholds, rule } = await calibrateThresholds(run, select, 0.5);
       expect(thresholds).toHaveLength(2);

@@ -130,14 +130,16 @@ describeEachBackend('valueAndGrad', () => {
       expect(() => valueAndGrad((p: tf.Tensor) => tf.square(p))(x)).toThrow(/scalar.*shape \[2\]/);
       expect(() => valueAndGrad((p: { ids: tf.Tensor }) => tf.sum(p.ids))({ ids })).toThrow(/'ids' is int32/);
       expect(() => valueAndGrad((async (p: tf.Tensor) => tf.sum(p)) as never)(x)).toThrow(/asynchronous/);
-      const unknown = (p: tf.Tensor) => tf.sum(tf.image.rotateWithOffset(tf.reshape(tf.tanh(p), [1, 1, 2, 1]), 0.1));
-      expect(() => valueAndGrad(unknown)(x)).toThrow(/'RotateWithOffset' has no gradient/);
+      const boxes = tf.tensor2d([0, 0, 1, 1], [1, 4]);
+      const unknown = (p: tf.Tensor): tf.Scalar =>
+        tf.sum(tf.image.cropAndResize(tf.reshape(tf.tanh(p), [1, 1, 2, 1]), boxes, tf.tensor1d([0], 'int32'), [1, 2]));
+      expect(() => valueAndGrad(unknown)(x)).toThrow(/'CropAndResize' has no gradient/);
       const faulty = (p: tf.Tensor): tf.Tensor => {
         tf.tanh(tf.exp(p));
         throw new Error('in f');
       };
       expect(() => valueAndGrad(faulty)(x)).toThrow('in f');
-      tf.dispose([x, ids]);
+      tf.dispose([x, ids, boxes]);
     });
   });
 });

@@ -4,12 +4,15 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { countAbove } from './count-above.ts';
 
-const value = fc.oneof(
+const values = fc.oneof(
   fc.constantFrom(0, -0, 1, -1, 0.5, -0.5, Number.NaN, Number.NEGATIVE_INFINITY, 1e-45),
   fc.float({ noNaN: true, min: -2, max: 2 }),
 );
 
-describeEachBackend('countAbove', () => {
+describeEachBackend('countAbove', (backend) => {
+  // TensorFlow takes subnormal numbers for 0.
+  const value = backend === 'tensorflow' ? values.filter((x) => x === 0 || !(Math.abs(x) < 2 ** -126)) : values;
+
   it('counts by row and by column, whatever the shape', async () => {
     const matrix = fc.tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 23 })).chain(([rows, columns]) =>
       fc.record({
