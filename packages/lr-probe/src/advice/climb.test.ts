@@ -41,6 +41,17 @@ it('looks beyond a hump with lookAhead', async () => {
   expect((await climb(measure, 0, { lookAhead: 0 })).pick).toBe(0);
 });
 
+it('does not look beyond what is hopeless', async () => {
+  const asked: number[] = [];
+  const measure = async (rung: number): Promise<number> => {
+    asked.push(rung);
+    return rung > 0 ? 8 : -rung;
+  };
+  const hopeless = (loss: number, best: number): boolean => loss > best + 5;
+  expect((await climb(measure, 0, { lookAhead: 3, hopeless })).pick).toBe(0);
+  expect(asked).toEqual([0, 1, -1]);
+});
+
 it('gives up where everything diverges', async () => {
   const { pick, measured } = await climb(async () => Number.NaN, 0, { limit: 8 });
   expect(pick).toBeUndefined();

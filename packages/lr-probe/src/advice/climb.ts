@@ -5,6 +5,8 @@ export type Rung = (rung: number) => Promise<number>;
 export interface ClimbOptions {
   /** Rungs beyond the next that are looked at before the search believes in a minimum. Default 1. */
   readonly lookAhead?: number;
+  /** Whether a rung is so much worse than the best that none beyond it is looked at. Default: never. */
+  readonly hopeless?: (loss: number, best: number) => boolean;
   /** Rungs that may be measured. Default 16. */
   readonly limit?: number;
 }
@@ -20,7 +22,7 @@ export interface ClimbOptions {
 export async function climb(
   measure: Rung,
   start: number,
-  { lookAhead = 1, limit = 16 }: ClimbOptions = {},
+  { lookAhead = 1, hopeless = () => false, limit = 16 }: ClimbOptions = {},
 ): Promise<{ pick: number | undefined; measured: readonly { rung: number; loss: number }[] }> {
   const known = new Map<number, number>();
   let ceiling = Number.POSITIVE_INFINITY;
@@ -40,6 +42,7 @@ export async function climb(
     for (let rung = here + 1; rung <= here + 1 + lookAhead; rung++) {
       const loss = await at(rung);
       if (loss < lowest) [best, lowest] = [rung, loss];
+      else if (hopeless(loss, lowest)) break;
     }
     return best;
   };

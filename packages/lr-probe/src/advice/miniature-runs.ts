@@ -20,6 +20,8 @@ export interface MiniatureRunsOptions {
   readonly perDecade?: number;
   /** Rungs above the next that are looked at. Default 1. */
   readonly lookAhead?: number;
+  /** Share of what the best rate gains that a rung has to gain for those above it to be looked at. Default 0.5. */
+  readonly hope?: number;
   /** The climb starts at η_c times this. Default 0.3. */
   readonly start?: number;
   /** Examples that the end of a miniature is measured on. Default 256. */
@@ -54,6 +56,7 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
     most = Number.POSITIVE_INFINITY,
     perDecade = 2,
     lookAhead = 1,
+    hope = 0.5,
     start = 0.3,
     examples = 256,
     patience = 0.2,
@@ -85,7 +88,7 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
             return run.loss;
           },
           first,
-          { lookAhead },
+          { lookAhead, hopeless: (loss, best) => gainOf(runs, loss) < hope * gainOf(runs, best) },
         );
         runs.sort((a, b) => a.rate - b.rate);
         if (pick === undefined) {
@@ -98,6 +101,9 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
       }),
   };
 }
+
+/** How far below the first loss a miniature came. */
+const gainOf = ([run]: readonly Miniature[], loss: number): number => run!.losses[0]! - loss;
 
 /** A failed search is a failure: the rate where it began, or where it gave up, is none to recommend. */
 async function refuseGuess<P extends Tree, B>(
