@@ -2,7 +2,7 @@
 import { adamw, classification, lossFunction, type Rate } from '@frugal/core-trainer';
 import type { Mnist } from '@frugal/datasets';
 import { learn, lesson, recipeOf } from '@frugal/example-mnist';
-import { miniatureRuns, type Problem, probe } from '@frugal/lr-probe';
+import { miniatureRuns, type Problem, probe, quickMiniatures } from '@frugal/lr-probe';
 import { foldIn, type GradientTransformation, key, type Labelled, type Tree } from '@frugal/tensor';
 import * as tf from '@tensorflow/tfjs-core';
 import { optimizers, type Pick } from './policies.ts';
@@ -12,7 +12,7 @@ import type { OptimizerName } from './tasks.ts';
 export const exponents: readonly number[] = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 1];
 
 /** The miniatures of the quick setting, with the pick as it is. */
-const plain = miniatureRuns({ share: 1 / 24, most: 50, shrink: 0 });
+const plain = miniatureRuns({ ...quickMiniatures, shrink: 0 });
 
 /** 6 n / T of the quick setting. */
 const lengthRatio = (steps: number): number =>

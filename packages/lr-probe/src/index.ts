@@ -1,5 +1,5 @@
 export { type ClimbOptions, climb } from './advice/climb.ts';
-export { type MiniatureRunsOptions, miniatureRuns } from './advice/miniature-runs.ts';
+export { type MiniatureRunsOptions, miniatureRuns, quickMiniatures } from './advice/miniature-runs.ts';
 export type { Advice, Confidence, Evidence, Part, Policy, PolicyOptions } from './advice/policy.ts';
 export { type ProbeAdviceOptions, probe, type Recommendation } from './advice/probe.ts';
 export { criticalFraction, fixedRate, newtonPolicy, rangeTestRule } from './advice/single-probes.ts';

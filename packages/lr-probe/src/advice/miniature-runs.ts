@@ -5,17 +5,23 @@ import { type CriticalRate, findCriticalRate } from '../probes/critical-rate.ts'
 import { type Miniature, runMiniature } from '../probes/miniature.ts';
 import type { ProbeCost } from '../problem.ts';
 import { onScene, type Scene } from '../scene.ts';
+import { warmCosine } from '../schedule.ts';
 import { climb } from './climb.ts';
 import type { Advice, Confidence, Policy } from './policy.ts';
 
 /** Options of `miniatureRuns`. */
 export interface MiniatureRunsOptions {
-  /** Steps of a miniature as a share of the run. Default 1/6. */
+  /** Steps of a miniature as a share of the run. Default 1/7. */
   readonly share?: number;
   /** A miniature is never shorter. Default 12. */
   readonly least?: number;
   /** A miniature is never longer. Default: no bound. */
   readonly most?: number;
+  /**
+   * Share of its steps that a miniature warms up. Default 0.7: with a seventh of the run as many steps as the run in its first tenth, so that
+   * it passes the same catapults.
+   */
+  readonly rise?: number;
   /** Rates per decade that are tried. Default 2. */
   readonly perDecade?: number;
   /** Rungs above the next that are looked at. Default 1. */
@@ -26,11 +32,14 @@ export interface MiniatureRunsOptions {
   readonly start?: number;
   /** Examples that the end of a miniature is measured on. Default 256. */
   readonly examples?: number;
-  /** Share of its steps that a miniature may stand above twice its first loss, for a catapult comes back. Default 0.2. */
+  /** Share of its steps that a miniature may stand above twice its first loss, for a catapult comes back. Default 0.1. */
   readonly patience?: number;
   /** e: in a run of T steps, more than six miniatures of n, the rate is taken times (6 n / T)^e. Default 0.25, chosen by `runs/lr-shrink.sh`. */
   readonly shrink?: number;
 }
+
+/** The quick setting of `probe`: shorter miniatures, which rise for a little less of their steps. */
+export const quickMiniatures: MiniatureRunsOptions = { share: 1 / 24, most: 50, rise: 0.6 };
 
 /** Difference of two losses, relative, below which the choice between them is chance. */
 const CLOSE = 0.01;
@@ -51,18 +60,20 @@ const RESOLUTION = 2 ** -22;
  */
 export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
   const {
-    share = 1 / 6,
+    share = 1 / 7,
     least = 12,
     most = Number.POSITIVE_INFINITY,
+    rise = 0.7,
     perDecade = 2,
     lookAhead = 1,
     hope = 0.5,
     start = 0.3,
     examples = 256,
-    patience = 0.2,
+    patience = 0.1,
     shrink = 0.25,
   } = options;
   checkNumber('share', share, { positive: true, max: 1 });
+  checkNumber('rise', rise, { min: 0, max: 0.99 });
   checkNumber('perDecade', perDecade, { min: 1 });
   checkNumber('shrink', shrink, { min: 0 });
   return {
@@ -81,7 +92,7 @@ export function miniatureRuns(options: MiniatureRunsOptions = {}): Policy {
         const { pick } = await climb(
           async (rung) => {
             const run = await runMiniature(scene, rateOf(rung), {
-              ...{ optimizer, steps, examples, patience },
+              ...{ optimizer, steps, examples, patience, schedule: warmCosine(rise) },
               ...(critical === undefined ? {} : { start: critical.loss }),
             });
             runs.push(run);

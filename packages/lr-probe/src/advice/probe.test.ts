@@ -37,7 +37,7 @@ describeEachBackend('advice', () => {
         const best = Math.min(...grid);
         // All but a twentieth of what can be gained from 1.2 nats.
         expect(await final(advice.rate)).toBeLessThan(best + 0.05 * (1.2 - best));
-        expect(advice.reasons.join(' ')).toContain('miniature runs of 15 steps');
+        expect(advice.reasons.join(' ')).toContain('miniature runs of 13 steps');
         expect(advice.schedule(0)).toBeLessThan(advice.rate);
         expect(advice.schedule(9)).toBeCloseTo(advice.rate, 9);
         expect(advice.schedule(89)).toBeLessThan(0.01 * advice.rate);

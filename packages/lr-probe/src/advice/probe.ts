@@ -2,13 +2,13 @@ import type { Schedule, Tree } from '@frugal/tensor';
 import { checkNumber } from '../errors.ts';
 import type { ProbeCost, Problem } from '../problem.ts';
 import { type ScheduleShape, warmCosine } from '../schedule.ts';
-import { miniatureRuns } from './miniature-runs.ts';
+import { miniatureRuns, quickMiniatures } from './miniature-runs.ts';
 import { batchSizePart, warmupPart } from './parts.ts';
 import type { Advice, Part, Policy, PolicyOptions } from './policy.ts';
 
 /** Options of `probe`. */
 export interface ProbeAdviceOptions extends PolicyOptions {
-  /** How long to look: miniatures of 1/24 of the run, at most 50 steps, or of 1/6. Default `'quick'`. */
+  /** How long to look: miniatures of 1/24 of the run, at most 50 steps, or of 1/7. Default `'quick'`. */
   readonly setting?: 'quick' | 'thorough';
   /** Another way to find the rate. Default: `miniatureRuns` by the setting. */
   readonly policy?: Policy;
@@ -56,7 +56,7 @@ export async function probe<P extends Tree, B>(
   const { setting = 'quick', warmup = 0.1, grid = 13, steps } = options;
   checkNumber('steps', steps, { min: 1, integer: true });
   checkNumber('warmup', warmup, { min: 0, max: 0.99 });
-  const policy = options.policy ?? (setting === 'quick' ? miniatureRuns({ share: 1 / 24, most: 50 }) : miniatureRuns());
+  const policy = options.policy ?? (setting === 'quick' ? miniatureRuns(quickMiniatures) : miniatureRuns());
   const advice = await policy.advise(problem, options);
   const shape = warmCosine(warmup);
   const { rate, confidence, reasons } = advice;

@@ -11,16 +11,13 @@ export interface MiniatureOptions {
   readonly optimizer: OptimizerFactory;
   /** Steps of the miniature. */
   readonly steps: number;
-  /**
-   * The schedule in small. Default: three fifths of the steps warm-up, then a cosine to 0. A miniature of a sixth of a run
-   * rises in as many steps as that run does in its first tenth, so it passes the same catapults.
-   */
+  /** The schedule in small. Default: seven tenths of the steps warm-up, then a cosine to 0; see `rise` of `miniatureRuns`. */
   readonly schedule?: ScheduleShape;
   /** Examples that the final loss is taken on. Default 1,024. */
   readonly examples?: number;
   /** The loss at the start, if it is known. */
   readonly start?: number;
-  /** Share of the steps that the loss may stand above twice its start before the run ends, for a catapult comes back. Default 0.2. */
+  /** Share of the steps that the loss may stand above twice its start before the run ends, for a catapult comes back. Default 0.1. */
   readonly patience?: number;
 }
 
@@ -49,7 +46,7 @@ export async function runMiniature<P extends Tree, B>(
   rate: number,
   options: MiniatureOptions,
 ): Promise<Miniature> {
-  const { steps, schedule = warmCosine(0.6), examples = 1024, patience = 0.2 } = options;
+  const { steps, schedule = warmCosine(0.7), examples = 1024, patience = 0.1 } = options;
   checkNumber('rate', rate, { positive: true });
   checkNumber('steps', steps, { min: 1, integer: true });
   checkNumber('patience', patience, { min: 0, max: 1 });
