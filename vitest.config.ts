@@ -16,6 +16,12 @@ const suite = (name: string, include: string[], testTimeout: number) => ({
   test: { name, include, testTimeout: testTimeout * patience, hookTimeout: testTimeout * patience },
 });
 
+/** A test is run again where Chromium itself has crashed under it, and only there. */
+const inChromium = ({ test, ...rest }: ReturnType<typeof suite>) => ({
+  ...rest,
+  test: { ...test, retry: { count: 1, condition: /has been closed|Target crashed|Page crashed/ } },
+});
+
 /** Numeric suites again, on one backend that is slow or rare. */
 const on = (backend: string, include: string[]) => {
   const { extends: all, test } = suite(backend, include, 60_000);
@@ -60,7 +66,7 @@ export default defineConfig({
         'tests/autodiff/hvp.test.ts',
         'tests/replay/**/*.test.ts',
       ]),
-      suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000),
+      inChromium(suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000)),
       // Where TensorFlow is not set up, the numeric suites are skipped.
       on('tensorflow', [
         'packages/libtensorflow/src/**/*.test.ts',

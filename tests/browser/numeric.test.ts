@@ -1,6 +1,6 @@
 // The numeric suites in a real Chromium, on WebGPU (SwiftShader) and on wasm; and which backend a page takes.
-import { chromium } from '@frugal/test-support';
-import { type Browser, chromium as playwright } from 'playwright-core';
+import { chromium, keepBrowser } from '@frugal/test-support';
+import { chromium as playwright } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../portable/run.ts';
 import { numericSuites, webgpuSuites } from '../portable/suites.ts';
@@ -12,22 +12,23 @@ const onWebGpu = [...numericSuites, ...webgpuSuites].filter(
   (path) => deep || !/conformance|repairs|gelu|matmul/.test(path),
 );
 
-let browser: Browser;
+const browser = keepBrowser(async () => {
+  const { executablePath, env, args } = await chromium();
+  return playwright.launch({ executablePath, env, args: [...args] });
+});
 let server: { url: string; close(): void };
 
 beforeAll(async () => {
   server = await servePage('numeric-page.ts', [...numericSuites, ...webgpuSuites]);
-  const { executablePath, env, args } = await chromium();
-  browser = await playwright.launch({ executablePath, env, args: [...args] });
 }, 120_000);
 
 afterAll(async () => {
-  await browser?.close();
+  await browser.close();
   server?.close();
 });
 
 async function ask<T>(call: string): Promise<T> {
-  const page = await browser.newPage();
+  const page = await (await browser.open()).newPage();
   try {
     await page.goto(`${server.url}?isolated`);
     return (await page.evaluate(call)) as T;

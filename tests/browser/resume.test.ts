@@ -1,5 +1,5 @@
 // Checkpoints in a real browser's storage: a run that is cut off by a reload goes on, and equals the undisturbed one bit for bit.
-import type { Browser } from 'playwright-core';
+import { keepBrowser } from '@frugal/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium, servePage } from './chromium.ts';
 
@@ -9,16 +9,15 @@ interface Outcome {
   bits: Record<string, number[]>;
 }
 
-let browser: Browser;
+const browser = keepBrowser(launchChromium);
 let server: { url: string; close(): void };
 
 beforeAll(async () => {
   server = await servePage('resume-page.ts');
-  browser = await launchChromium();
 }, 120_000);
 
 afterAll(async () => {
-  await browser?.close();
+  await browser.close();
   server?.close();
 });
 
@@ -28,7 +27,7 @@ describe('checkpoints in Chromium', () => {
     { where: 'indexedDb', prefix: 'indexeddb:' },
     { where: 'browser', prefix: 'opfs:' },
   ])('in $where survive a reload, bit for bit', async ({ where, prefix }) => {
-    const page = await browser.newPage();
+    const page = await (await browser.open()).newPage();
     const learn = (store: string, steps: number): Promise<Outcome> =>
       page.evaluate(`learn(${JSON.stringify(store)}, ${steps})`);
     try {

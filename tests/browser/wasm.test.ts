@@ -1,19 +1,18 @@
 // The wasm backend in a real Chromium: bundled by esbuild and by Vite, in the page and in a worker, isolated and not.
-import type { Browser } from 'playwright-core';
+import { keepBrowser } from '@frugal/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium, servePage } from './chromium.ts';
 
-let browser: Browser;
+const browser = keepBrowser(launchChromium);
 const servers: Record<string, { url: string; close(): void }> = {};
 
 beforeAll(async () => {
   servers['esbuild'] = await servePage('page.ts');
   servers['vite'] = await servePage('page.ts', 'vite');
-  browser = await launchChromium();
 }, 120_000);
 
 afterAll(async () => {
-  await browser?.close();
+  await browser.close();
   for (const server of Object.values(servers)) server.close();
 });
 
@@ -31,7 +30,7 @@ interface Place {
 }
 
 async function ask<T>({ bundler, where, isolated }: Place, name: string): Promise<T> {
-  const page = await browser.newPage();
+  const page = await (await browser.open()).newPage();
   try {
     await page.goto(`${servers[bundler]!.url}${isolated ? '?isolated' : ''}`);
     return (await page.evaluate(where === 'page' ? `check('${name}')` : inWorker(name))) as T;

@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { config } from '@frugal/example-browser-lab';
-import { chromium, hasChromium } from '@frugal/test-support';
-import { type Browser, type Page, chromium as playwright } from 'playwright-core';
+import { chromium, hasChromium, keepBrowser } from '@frugal/test-support';
+import { type Page, chromium as playwright } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAllExamplesRun } from './examples-in-page.ts';
@@ -22,14 +22,17 @@ const FIRST_LOAD_LIMIT = 400_000;
 
 let home: string;
 let server: PreviewServer;
-let browser: Browser;
+const browser = keepBrowser(async () => {
+  const { executablePath, env, args } = await chromium();
+  return playwright.launch({ executablePath, env, args: [...args] });
+});
 
 /** A page of its own; what it complains of is collected. */
 async function open(
   address: string,
   { width = 1280, height = 900, dark = false } = {},
 ): Promise<{ page: Page; complaints: string[]; close(): Promise<void> }> {
-  const context = await browser.newContext({
+  const context = await (await browser.open()).newContext({
     locale: 'en-US',
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
@@ -74,18 +77,16 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     await build(config);
     server = await preview({ ...config, preview: { ...config.preview, port: 0 } });
     home = server.resolvedUrls!.local[0]!;
-    const { executablePath, env, args } = await chromium();
-    browser = await playwright.launch({ executablePath, env, args: [...args] });
   }, 180_000);
 
   afterAll(async () => {
-    await browser?.close();
+    await browser.close();
     await server?.close();
   });
 
   it('trains from the moment it is opened, with a small first load', async () => {
     const loads: { path: string; begun: number; size: Promise<number> }[] = [];
-    const context = await browser.newContext({ locale: 'en-US' });
+    const context = await (await browser.open()).newContext({ locale: 'en-US' });
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -258,7 +259,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
 
   it('works on a plain web host: isolated from the second visit on, then without the host', async () => {
     const host = await staticHost(join(config.root!, 'dist'));
-    const context = await browser.newContext({ locale: 'en-US' });
+    const context = await (await browser.open()).newContext({ locale: 'en-US' });
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
@@ -288,7 +289,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
   });
 
   it('runs every example of the repository', async () => {
-    const context = await browser.newContext({ locale: 'en-US', reducedMotion: 'reduce' });
+    const context = await (await browser.open()).newContext({ locale: 'en-US', reducedMotion: 'reduce' });
     await expectAllExamplesRun(context, `${home}examples.html`);
     const page = await context.newPage();
     await page.goto(`${home}examples.html`);

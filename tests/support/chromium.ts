@@ -63,3 +63,25 @@ export async function chromium(): Promise<Chromium> {
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
   };
 }
+
+/** What tests need of a browser. */
+interface Closable {
+  isConnected(): boolean;
+  close(): Promise<void>;
+}
+
+/** A browser that starts with its first use, and anew where Chromium itself has crashed: on two cores it traps once in hundreds of starts. */
+export function keepBrowser<B extends Closable>(
+  launch: () => Promise<B>,
+): { open(): Promise<B>; close(): Promise<void> } {
+  let browser: B | undefined;
+  return {
+    async open() {
+      if (!browser?.isConnected()) browser = await launch();
+      return browser;
+    },
+    async close() {
+      await browser?.close();
+    },
+  };
+}

@@ -1,7 +1,7 @@
 export { normals } from './arrays.ts';
 export { describeEachBackend } from './backends.ts';
 export { bitsOf } from './bits.ts';
-export { type Chromium, chromium, hasChromium } from './chromium.ts';
+export { type Chromium, chromium, hasChromium, keepBrowser } from './chromium.ts';
 export { expectClose, largestDifference } from './close.ts';
 export { type Conformance, itConforms } from './conformance.ts';
 export { type GradientCase, gradientCases, type Verdict } from './gradient-cases/index.ts';
