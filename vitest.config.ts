@@ -44,13 +44,13 @@ export default defineConfig({
     projects: [
       suite(
         'core',
-        ['packages/*/src/**/*.test.ts', '!packages/{webgpu,libtensorflow}/**', '!packages/tensor/src/node/**'],
+        ['packages/*/src/**/*.test.ts', '!packages/{webgpu,libtensorflow,lr-probe}/**', '!packages/tensor/src/node/**'],
         30_000,
       ),
       suite(
         'cross',
         [
-          'packages/tensor/src/node/**/*.test.ts',
+          'packages/{lr-probe/src,tensor/src/node}/**/*.test.ts',
           'tests/*/**/*.test.ts',
           '!tests/tarballs/**',
           '!tests/examples/**',
