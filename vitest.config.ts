@@ -66,7 +66,8 @@ export default defineConfig({
         'tests/autodiff/hvp.test.ts',
         'tests/replay/**/*.test.ts',
       ]),
-      inChromium(suite('browser', ['tests/{browser,lab}/**/*.test.ts'], 120_000)),
+      inChromium(suite('browser', ['tests/{browser,lab}/**/*.test.ts', '!tests/lab/examples.test.ts'], 120_000)),
+      inChromium(suite('pages', ['tests/lab/examples.test.ts'], 120_000)),
       // Where TensorFlow is not set up, the numeric suites are skipped.
       on('tensorflow', [
         'packages/libtensorflow/src/**/*.test.ts',

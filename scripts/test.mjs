@@ -14,6 +14,7 @@ const suites = [
   { project: 'cross', budget: 180 },
   { project: 'webgpu', budget: 180 },
   { project: 'browser', budget: 120 },
+  { project: 'pages', budget: 90 },
   { project: 'tensorflow', budget: 180 },
   { project: 'tarballs', budget: 90 },
   { project: 'examples', budget: 90 },

@@ -8,7 +8,6 @@ import { chromium, hasChromium, keepBrowser } from '@frugal/test-support';
 import { type Page, chromium as playwright } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectAllExamplesRun } from './examples-in-page.ts';
 import { staticHost } from './static-host.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -288,14 +287,12 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
     await context.close();
   });
 
-  it('runs every example of the repository', async () => {
-    const context = await (await browser.open()).newContext({ locale: 'en-US', reducedMotion: 'reduce' });
-    await expectAllExamplesRun(context, `${home}examples.html`);
-    const page = await context.newPage();
-    await page.goto(`${home}examples.html`);
+  it('has an accessible page of examples', async () => {
+    const { page, close } = await open('examples.html');
+    await page.locator('#list > section').first().waitFor();
     expect(await violations(page)).toEqual([]);
-    await context.close();
-  }, 180_000);
+    await close();
+  });
 
   it('answers: a cut, a probe, a drawn digit, files', async () => {
     const { page, complaints, close } = await open('#task=mnist&width=32');
