@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chromium as emulated } from '@frugal/test-support';
 import chromium from '@sparticuz/chromium';
 import { build } from 'esbuild';
 import { type Browser, chromium as playwright } from 'playwright-core';
@@ -23,6 +24,12 @@ export function launchChromium(): Promise<Browser> {
       headless: true,
     }),
   );
+}
+
+/** With WebGPU and WebGL on SwiftShader. */
+export async function launchEmulated(): Promise<Browser> {
+  const { executablePath, env, args } = await emulated();
+  return playwright.launch({ executablePath, env, args: [...args] });
 }
 
 /** One classic script, by path. */

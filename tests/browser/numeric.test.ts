@@ -1,10 +1,9 @@
 // The numeric suites in a real Chromium, on WebGPU (SwiftShader) and on wasm; and which backend a page takes.
-import { chromium, keepBrowser } from '@frugal/test-support';
-import { chromium as playwright } from 'playwright-core';
+import { keepBrowser } from '@frugal/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../portable/run.ts';
 import { numericSuites, webgpuSuites } from '../portable/suites.ts';
-import { servePage } from './chromium.ts';
+import { launchEmulated, servePage } from './chromium.ts';
 
 const deep = process.env.FRUGAL_DEEP === '1';
 /** The emulated card of a page is slow: all of it only in `test:deep`; Dawn in Node runs all of it always. */
@@ -12,10 +11,7 @@ const onWebGpu = [...numericSuites, ...webgpuSuites].filter(
   (path) => deep || !/conformance|repairs|gelu|matmul/.test(path),
 );
 
-const browser = keepBrowser(async () => {
-  const { executablePath, env, args } = await chromium();
-  return playwright.launch({ executablePath, env, args: [...args] });
-});
+const browser = keepBrowser(launchEmulated);
 let server: { url: string; close(): void };
 
 beforeAll(async () => {

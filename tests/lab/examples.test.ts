@@ -3,18 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { config } from '@frugal/example-browser-lab';
-import { chromium, hasChromium, keepBrowser } from '@frugal/test-support';
-import { chromium as playwright } from 'playwright-core';
+import { hasChromium, keepBrowser } from '@frugal/test-support';
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { launchEmulated } from '../browser/chromium.ts';
 import { expectAllExamplesRun } from './examples-in-page.ts';
 
 let folder: string;
 let server: PreviewServer;
-const browser = keepBrowser(async () => {
-  const { executablePath, env, args } = await chromium();
-  return playwright.launch({ executablePath, env, args: [...args] });
-});
+const browser = keepBrowser(launchEmulated);
 
 describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') === true)('examples in the page', () => {
   beforeAll(async () => {

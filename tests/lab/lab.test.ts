@@ -4,10 +4,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { config } from '@frugal/example-browser-lab';
-import { chromium, hasChromium, keepBrowser } from '@frugal/test-support';
-import { type Page, chromium as playwright } from 'playwright-core';
+import { hasChromium, keepBrowser } from '@frugal/test-support';
+import type { Page } from 'playwright-core';
 import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchEmulated } from '../browser/chromium.ts';
 import { staticHost } from './static-host.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -21,10 +22,7 @@ const FIRST_LOAD_LIMIT = 400_000;
 
 let home: string;
 let server: PreviewServer;
-const browser = keepBrowser(async () => {
-  const { executablePath, env, args } = await chromium();
-  return playwright.launch({ executablePath, env, args: [...args] });
-});
+const browser = keepBrowser(launchEmulated);
 
 /** A page of its own; what it complains of is collected. */
 async function open(

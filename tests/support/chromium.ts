@@ -70,7 +70,7 @@ interface Closable {
   close(): Promise<void>;
 }
 
-/** A browser that starts with its first use, and anew where Chromium itself has crashed: on two cores it traps once in hundreds of starts. */
+/** A browser that starts with its first use, and anew where Chromium itself has crashed, as it does now and then. */
 export function keepBrowser<B extends Closable>(
   launch: () => Promise<B>,
 ): { open(): Promise<B>; close(): Promise<void> } {

@@ -134,11 +134,10 @@ if (moefication !== undefined) {
         name: 'plain, co-activation',
         points: points(['plain_2_of_12_by_co_activation', 'plain_3_of_12_by_co_activation']),
       },
-      { name: 'plain, 24 experts', points: points(['plain_3_of_24', 'plain_6_of_24', 'plain_tau']) },
-      {
-        name: 'sparsified, 24 experts',
-        points: points(['sparsified_3_of_24', 'sparsified_6_of_24', 'sparsified_tau']),
-      },
+      ...['plain', 'sparsified'].map((net) => ({
+        name: `${net}, 24 experts`,
+        points: points([`${net}_3_of_24`, `${net}_6_of_24`, `${net}_tau`]),
+      })),
     ],
     {
       title: 'Quality when some of the experts run, three seeds',

@@ -65,7 +65,7 @@ const cases: Record<string, { module: Module<Tree>; shape: number[]; ids?: boole
   },
 };
 
-describeEachBackend('toLayersModel', () => {
+describeEachBackend('toLayersModel', (backend) => {
   for (const [name, { module, shape, ids, kind = 'Sequential' }] of Object.entries(cases)) {
     it(`${name} computes the same, and back again`, async () => {
       const [params, state] = [module.init(key(1)), createState()];
@@ -82,7 +82,8 @@ describeEachBackend('toLayersModel', () => {
       await expectClose(predicted, expected, 2e-5);
       const again = fromLayersModel(model);
       const y = again.apply(again.weights(), x);
-      await expectClose(y, predicted, 5e-6);
+      // TensorFlow adds up otherwise in a fused product than in a product and a sum.
+      await expectClose(y, predicted, backend === 'tensorflow' ? 5e-6 : 1e-6);
       state.dispose();
       model.dispose();
       treeDispose([params, x, expected, predicted, y]);

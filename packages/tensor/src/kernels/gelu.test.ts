@@ -2,7 +2,7 @@ import { describeEachBackend, expectClose, itConforms } from '@frugal/test-suppo
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { it } from 'vitest';
-import { gelu, geluGrad } from './gelu.ts';
+import { gelu, geluGrad, geluGradOfOps } from './gelu.ts';
 
 const attrs = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 3 });
 const C = Math.sqrt(2 / Math.PI);
@@ -34,6 +34,14 @@ describeEachBackend('gelu', () => {
     tangents: ['x', 'dy'],
     prepare,
     tolerance: 2e-6,
+  });
+
+  it('keeps its digits where it is composed, also far below zero', async () => {
+    const at = Float32Array.from({ length: 2001 }, (_, i) => (i - 1000) / 100);
+    const [x, dy] = [tf.tensor1d(at), tf.ones([at.length])];
+    const composed = geluGradOfOps({ x, dy });
+    await expectClose(composed, Float64Array.from(at, slope), 1e-6);
+    tf.dispose([x, dy, composed]);
   });
 
   it('is finite far out', async () => {
