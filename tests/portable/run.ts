@@ -1,4 +1,5 @@
 import { type File, startTests, type Task, type VitestRunner } from '@vitest/runner';
+import { seedChance } from '../support/seed.ts';
 
 /** What came of suites: how many tests, and what those said that failed. */
 export interface Outcome {
@@ -53,6 +54,7 @@ export async function runSuites(suites: Suites, told: (path: string, outcome: Ou
   };
   const whole: Outcome = { passed: 0, skipped: 0, failed: [] };
   for (const path of Object.keys(suites)) {
+    seedChance(1);
     const files: File[] = await startTests([`/${path}`], runner);
     const outcome: Outcome = { passed: 0, skipped: 0, failed: [] };
     for (const file of files) {

@@ -1,8 +1,12 @@
-import fc from 'fast-check';
-import { afterEach, expect, vi } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
+import { seedChance } from './seed.ts';
 
-/** Random cases are the same every time, so that a failure is about what was changed; `test:deep` looks at new ones. */
-if (process.env['FRUGAL_DEEP'] !== '1') fc.configureGlobal({ seed: Number(process.env['FRUGAL_SEED'] ?? 1) });
+/** `test:deep` looks at new cases every time. */
+if (process.env['FRUGAL_DEEP'] !== '1') {
+  const again = (): void => seedChance(Number(process.env['FRUGAL_SEED'] ?? 1));
+  again();
+  beforeEach(again);
+}
 
 /** tfjs advertises tfjs-node once per process; that one is no news. */
 const banner = 'Hi, looks like you are running TensorFlow.js in Node.js';

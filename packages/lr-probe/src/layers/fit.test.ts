@@ -34,12 +34,12 @@ describeEachBackend('fit', () => {
 
     const seen: number[] = [];
     const callback = adviseFit(module as never, {
-      ...{ ...options, optimizer: adam, steps: 48 },
+      ...{ ...options, optimizer: adam, steps: 96 },
       onAdvice: ({ rate }) => seen.push(rate),
     });
-    const { history } = await model.fit(x, y, { batchSize: 16, epochs: 6, verbose: 0, callbacks: [callback] });
+    const { history } = await model.fit(x, y, { batchSize: 16, epochs: 12, verbose: 0, callbacks: [callback] });
     expect(seen).toEqual([callback.advice!.rate]);
-    expect((model.optimizer as unknown as { learningRate: number }).learningRate).toBe(callback.advice!.schedule(47));
+    expect((model.optimizer as unknown as { learningRate: number }).learningRate).toBe(callback.advice!.schedule(95));
     const losses = history.loss as number[];
     expect(losses.at(-1)).toBeLessThan(0.6 * losses[0]!);
     model.dispose();
