@@ -42,7 +42,8 @@ export function randomPermutation(key: Key, n: number): Uint32Array {
   if (!Number.isInteger(n) || n < 0 || n >= 2 ** 31) {
     throw new FrugalError('BAD_ARGUMENT', `n must be an integer in [0, 2^31), got ${n}.`);
   }
-  const order = Uint32Array.from({ length: n }, (_, i) => i);
+  const order = new Uint32Array(n);
+  for (let i = 0; i < n; i++) order[i] = i;
   const bits = new Int32Array(2 * Math.max(0, n - 1));
   fillBits(key, bits);
   for (let i = n - 1, e = 0; i > 0; i--, e += 2) {
