@@ -135,5 +135,5 @@ function scaled(x: tf.Tensor, factors: Column): tf.Tensor {
 /** Sums of the rows of each expert [experts, columns]. */
 function rowSums(x: tf.Tensor, ends: readonly number[]): tf.Tensor {
   const [pairs, columns] = x.shape as [number, number];
-  return tf.reshape(segmentMatMulWeightGrad({ x: tf.ones([pairs, 1]), dy: x }, ends), [ends.length, columns]);
+  return tf.reshape(segmentMatMulWeightGrad({ x: tf.fill([pairs, 1], 1), dy: x }, ends), [ends.length, columns]);
 }

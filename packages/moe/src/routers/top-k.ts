@@ -66,21 +66,22 @@ export function selectTopK(logits: Float32Array, rule: TopKRule, { bias }: Selec
   const scores = hostScores(logits, experts, score);
   const slots = new Int32Array(tokens * k);
   const gates = new Float32Array(tokens * k);
+  const ranked = bias === undefined ? scores : Float64Array.from(scores, (s, i) => s + (bias[i % experts] ?? 0));
   const taken = new Uint8Array(experts);
   for (let t = 0, at = 0; t < tokens; t++) {
-    taken.fill(0);
+    const row = t * experts;
     for (let j = 0; j < k; j++) {
-      let [best, value] = [-1, Number.NEGATIVE_INFINITY];
+      let best = -1;
       for (let e = 0; e < experts; e++) {
-        const s = scores[t * experts + e]! + (bias?.[e] ?? 0);
-        if (taken[e] === 0 && (best < 0 || s > value)) [best, value] = [e, s];
+        if (taken[e] === 0 && (best < 0 || ranked[row + e]! > ranked[row + best]!)) best = e;
       }
       taken[best] = 1;
     }
     for (let e = 0; e < experts; e++) {
       if (taken[e] === 0) continue;
-      slots[at] = t * experts + e;
-      gates[at++] = scores[t * experts + e]!;
+      taken[e] = 0;
+      slots[at] = row + e;
+      gates[at++] = scores[row + e]!;
     }
   }
   if (normalize) normalizeHost(slots, gates, experts);

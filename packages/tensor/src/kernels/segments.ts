@@ -66,7 +66,7 @@ export function segmentMatMul({ x, w, bias }: SegmentMatMulInputs, options: Segm
     (dy, [x, w]) => ({
       x: () => segmentMatMul({ x: dy, w: w! }, { ends, transposeW: !transposeW }),
       w: () => segmentMatMulWeightGrad(transposeW ? { x: dy, dy: x! } : { x: x!, dy }, ends),
-      bias: () => tf.reshape(segmentMatMulWeightGrad({ x: tf.ones([t, 1]), dy }, ends), [segments, n]),
+      bias: () => tf.reshape(segmentMatMulWeightGrad({ x: tf.fill([t, 1], 1), dy }, ends), [segments, n]),
     }),
   );
   if (fused === activation) return y;

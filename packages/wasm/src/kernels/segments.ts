@@ -41,8 +41,9 @@ function pieces(group: Group, parts: number, step: Steps): Group[] {
 }
 
 /**
- * Products in the order in which threads take them: the largest first and whole, the later ones in ever smaller pieces,
- * so that all threads end at about the same time. An element's bits do not depend on it.
+ * Products in the order in which threads take them: the largest first, and whole as long as the others still fill a
+ * thread; the last ones in small pieces, so that all threads end at about the same time. An element's bits do not depend
+ * on it.
  */
 function tasks(groups: readonly Group[], step: Steps, threads: number): Group[] {
   const sorted = groups.filter(({ m, k }) => m * (k + 1) > 0).sort((x, y) => y.m * y.k - x.m * x.k);
@@ -51,16 +52,19 @@ function tasks(groups: readonly Group[], step: Steps, threads: number): Group[] 
   const least = left / (32 * threads);
   return sorted.flatMap((group) => {
     const work = group.m * group.k;
-    const most = Math.max(least, left / (2 * threads));
+    const share = left / threads;
     left -= work;
-    return work <= most ? [group] : pieces(group, Math.ceil(work / most), step);
+    return work <= share ? [group] : pieces(group, Math.ceil(work / Math.max(least, share / 4)), step);
   });
 }
 
 /** The table of assembly/matmul.ts. */
 function tableOf(groups: readonly Group[]): Int32Array {
   const table = new Int32Array(GROUP_WORDS * groups.length);
-  for (const [i, { a, b, c, bias, m, n, k }] of groups.entries()) table.set([a, b, c, bias, m, n, k], i * GROUP_WORDS);
+  let word = 0;
+  for (const { a, b, c, bias, m, n, k } of groups) {
+    for (const value of [a, b, c, bias, m, n, k]) table[word++] = value;
+  }
   return table;
 }
 

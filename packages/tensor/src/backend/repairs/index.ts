@@ -12,6 +12,7 @@ import { listRepairs } from './lists.ts';
 import { paddingRepairs } from './padding.ts';
 import { poolingRepairs } from './pooling.ts';
 import { stridedSliceRepairs } from './strided-slice.ts';
+import { sumRepairs } from './sums.ts';
 
 let repaired = false;
 
@@ -38,6 +39,7 @@ export function repairGradients(): void {
     paddingRepairs,
     poolingRepairs,
     stridedSliceRepairs,
+    sumRepairs,
   ];
   for (const config of repairs.flatMap((repair) => repair())) {
     if (tf.getGradient(config.kernelName) !== undefined) tf.unregisterGradient(config.kernelName);
