@@ -68,7 +68,7 @@ export function stackedLearners(shape: LearnersShape): Learners {
         const { rows, ends } = plan;
         const hidden = segmentMatMul({ x: gatherRows(x, rows), w: params.w1, bias: params.b1 }, { ends, activation });
         const outputs = segmentMatMul({ x: hidden, w: params.w2 }, { ends });
-        return tf.add(scatterAddRows({ into: tf.zeros([plan.tokens, out]), x: outputs }, { rows }), bias);
+        return tf.add(scatterAddRows({ into: tf.fill([plan.tokens, out], 0), x: outputs }, { rows }), bias);
       }),
     shared: (params, x, shares) =>
       tf.tidy(() => {

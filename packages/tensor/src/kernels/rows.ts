@@ -37,7 +37,7 @@ export function gatherRows(x: tf.Tensor, rows: Int32Array): tf.Tensor {
       if (rows.length === 0) return tf.zeros([0, ...shape.slice(1)], dtype);
       return hasKernel(name) ? runKernel(name, { x }, { rows })[0]! : tf.gather(x, tf.tensor1d(rows, 'int32'));
     },
-    (dy) => ({ x: () => scatterAddRows({ into: tf.zeros(shape), x: dy }, { rows: kept }) }),
+    (dy) => ({ x: () => scatterAddRows({ into: tf.fill(shape, 0), x: dy }, { rows: kept }) }),
   );
 }
 
