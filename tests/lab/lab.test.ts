@@ -1,14 +1,12 @@
 // The lab in a real Chromium: what a visitor does, and what may go wrong meanwhile.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { config } from '@frugal/example-browser-lab';
 import { hasChromium, keepBrowser } from '@frugal/test-support';
 import type { Page } from 'playwright-core';
-import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchEmulated } from '../browser/chromium.ts';
+import { type ServedLab, serveLab } from './serve-lab.ts';
 import { staticHost } from './static-host.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -20,8 +18,7 @@ const PICTURES = process.env.FRUGAL_PICTURES;
 /** What must be there before the first task trains on wasm, gzipped, without data. */
 const FIRST_LOAD_LIMIT = 400_000;
 
-let home: string;
-let server: PreviewServer;
+let lab: ServedLab;
 const browser = keepBrowser(launchEmulated);
 
 /** A page of its own; what it complains of is collected. */
@@ -40,7 +37,7 @@ async function open(
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
-  await page.goto(`${home}${address}`);
+  await page.goto(`${lab.url}${address}`);
   return { page, complaints, close: () => context.close() };
 }
 
@@ -71,14 +68,12 @@ async function violations(page: Page): Promise<string[]> {
 
 describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') === true)('the lab', () => {
   beforeAll(async () => {
-    await build(config);
-    server = await preview({ ...config, preview: { ...config.preview, port: 0 } });
-    home = server.resolvedUrls!.local[0]!;
+    lab = await serveLab();
   }, 180_000);
 
   afterAll(async () => {
     await browser.close();
-    await server?.close();
+    await lab?.close();
   });
 
   it('trains from the moment it is opened, with a small first load', async () => {
@@ -100,7 +95,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
         ),
       });
     });
-    await page.goto(home);
+    await page.goto(lab.url);
     await inState(page, 'running');
     // What the charts and the service worker ask for comes later.
     const running = await page.evaluate(
@@ -261,7 +256,7 @@ describe.runIf(hasChromium || process.env.FRUGAL_REQUIRE?.includes('browser') ==
   });
 
   it('works on a plain web host: isolated from the second visit on, then without the host', async () => {
-    const host = await staticHost(join(config.root!, 'dist'));
+    const host = await staticHost(lab.folder);
     const context = await (await browser.open()).newContext({ locale: 'en-US' });
     const page = await context.newPage();
     const complaints: string[] = [];
