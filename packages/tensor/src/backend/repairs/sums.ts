@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** How many numbers of `shape` become one. */
+/** `shape` with 1 at the axes that are reduced, and how many numbers become one. */
 function reduced(shape: readonly number[], axis: unknown): { kept: number[]; size: number } {
   const axes = tf.util.parseAxisParam(axis as number | number[], shape as number[]);
   const kept = shape.map((n, i) => (axes.includes(i) ? 1 : n));
