@@ -12,7 +12,7 @@ function spread(dy: tf.Tensor, kept: number[], shape: number[]): tf.Tensor {
   return tf.mul(tf.reshape(dy, kept), tf.fill(shape, 1));
 }
 
-/** `sum` and `mean` were right, and slow on large tensors. */
+/** `sum` and `mean`: right in tfjs, but see `spread`. */
 export const sumRepairs = (): tf.GradConfig[] => [
   {
     kernelName: tf.Sum,
